@@ -1,0 +1,142 @@
+"""Rankers: what turns catalog columns into log-odds, and each column's exact share of them.
+
+Both kinds answer the same question in the same form: ``base + contributions.sum(axis=1)`` is the raw log-odds.
+For an additive model a column's share is its term less the term's mean over the training moments, which is its
+exact Shapley value under independent columns (Štrumbelj & Kononenko 2014). For boosted trees it is path-dependent
+TreeSHAP (Lundberg et al. 2020, Nature Machine Intelligence 2) as LightGBM computes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import lightgbm
+    from numpy.typing import NDArray
+
+__all__ = ["Additive", "Boosted", "Ranker", "Term"]
+
+
+class Ranker(Protocol):
+    """Raw log-odds, split by column."""
+
+    def contributions(self, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Return the base and each column's share.
+
+        Parameters
+        ----------
+        matrix : array of shape (n_moments, n_features)
+            Catalog columns, as `leadlight.features.build` yields them.
+
+        Returns
+        -------
+        base : float
+            Log-odds before anything is known of a lead.
+        shares : array of shape (n_moments, n_features)
+            Log-odds; 0 for columns that the ranker does not look at.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Term:
+    """One column of an additive model.
+
+    Attributes
+    ----------
+    column : int
+        Column number in the catalog.
+    mean : float
+        The term's mean over the training moments, log-odds; taken out of the share and put into the base.
+    table : tuple of float
+        For a category: log-odds by level code. Empty for a number.
+    transform : {"identity", "log1p"}
+        For a number x >= 0 that counts or waits, ``log1p`` lets the tenth visit weigh less than the second.
+    weight, center, scale : float
+        A number's term is ``weight * (transform(x) - center) / scale``.
+    missing : float
+        The term of a missing number, log-odds.
+    """
+
+    column: int
+    mean: float
+    table: tuple[float, ...] = ()
+    transform: Literal["identity", "log1p"] = "identity"
+    weight: float = 0.0
+    center: float = 0.0
+    scale: float = 1.0
+    missing: float = 0.0
+
+    def value(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the term before its mean is taken out; shape of ``x``."""
+        if self.table:
+            return np.asarray(self.table)[x.astype(np.int64)]
+        seen = np.log1p(np.maximum(x, 0.0)) if self.transform == "log1p" else x
+        return np.where(np.isnan(x), self.missing, self.weight * (seen - self.center) / self.scale)
+
+
+@dataclass(frozen=True)
+class Additive:
+    """A sum of terms: the hand-picked points and logistic regression.
+
+    Attributes
+    ----------
+    intercept : float
+        Log-odds.
+    terms : tuple of Term
+    """
+
+    intercept: float
+    terms: tuple[Term, ...]
+
+    def contributions(self, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """See `Ranker.contributions`."""
+        shares = np.zeros(matrix.shape)
+        for term in self.terms:
+            shares[:, term.column] = term.value(matrix[:, term.column]) - term.mean
+        return self.intercept + sum(term.mean for term in self.terms), shares
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data; `from_dict` reads it back equal."""
+        return {"intercept": self.intercept, "terms": [vars(term) for term in self.terms]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Additive:
+        """Rebuild from `to_dict`'s data."""
+        return cls(data["intercept"], tuple(Term(**{**t, "table": tuple(t["table"])}) for t in data["terms"]))
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Boosted trees, as LightGBM's own model text.
+
+    Attributes
+    ----------
+    text : str
+        ``Booster.model_to_string()``.
+    inputs : sequence of int
+        Which catalog columns are the booster's columns, in its order.
+    """
+
+    text: str = field(repr=False)
+    inputs: Sequence[int]
+
+    @cached_property
+    def booster(self) -> lightgbm.Booster:
+        """The booster, parsed on first use: importing LightGBM takes longer than scoring a thousand leads."""
+        import lightgbm
+
+        return lightgbm.Booster(model_str=self.text)
+
+    def contributions(self, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """See `Ranker.contributions`."""
+        columns = list(self.inputs)
+        raw = np.asarray(self.booster.predict(matrix[:, columns], pred_contrib=True, num_threads=1))
+        shares = np.zeros(matrix.shape)
+        shares[:, columns] = raw[:, :-1]
+        return (float(raw[0, -1]) if len(raw) else 0.0), shares

@@ -1,0 +1,445 @@
+"""``dataset.toml``: how a company's own export is read as a history. Reference: ``docs/dataset-toml.md``."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+from leadlight.core.errors import MappingError, NothingThere, Problem
+from leadlight.core.history import TABLES
+
+__all__ = [
+    "DEFAULT_MISSING",
+    "AttributeMapping",
+    "DatasetMapping",
+    "Dialect",
+    "OrderMapping",
+    "OutcomeMapping",
+    "TableMapping",
+    "load",
+    "near_miss",
+    "parse",
+    "word",
+]
+
+DEFAULT_MISSING: Final = ("NaN", "nan", "NULL", "null", "\\N", "#N/A")
+"""What programs write for "nothing"; words that people write ("NA", "None", "unknown") have to be declared."""
+
+_DIALECT_KEYS: Final = ("separator", "encoding", "decimal", "time_zone", "time_format")
+_SECTION_KEYS: Final = (*_DIALECT_KEYS, "columns", "constant", "missing", "values", "where")
+_POLICIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "unknown_leads": ("refuse", "drop"),
+    "before_creation": ("refuse", "at_creation", "drop"),
+    "after_end": ("refuse", "drop"),
+}
+_EVENT_TABLES: Final = ("activities", "stage_changes", "attribute_changes")
+_TABLE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "leads": (*_SECTION_KEYS, "one_row_per", "outcome", "order", "attributes"),
+    "activities": (*_SECTION_KEYS, "unknown_leads", "after_end", "doers"),
+    "stage_changes": (*_SECTION_KEYS, *_POLICIES),
+    "attribute_changes": (*_SECTION_KEYS, "unknown_leads", "after_end"),
+    "campaign_costs": _SECTION_KEYS,
+}
+_HISTORY_KEYS: Final = (*TABLES, *_DIALECT_KEYS, "missing", "ended_at")
+_ATTRIBUTE_KEYS: Final = ("exclude", "name", "known", "kind", "missing", "label", "personal")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a file spells things.
+
+    Attributes
+    ----------
+    separator : str or None
+        Between the cells of a CSV; None: found out from the header.
+    encoding : str
+        Of a CSV. A byte-order mark wins.
+    decimal : str
+        Decimal mark of numbers: ``"."`` or ``","``.
+    time_zone : str or None
+        Where clocks hung that wrote times without zone; None: such times are refused.
+    time_format : str or None
+        A ``strptime`` format, ``"epoch_seconds"`` or ``"epoch_milliseconds"``; None: ISO 8601.
+    missing : tuple of str
+        Spellings of "not known", beside the empty cell.
+    """
+
+    separator: str | None = None
+    encoding: str = "utf-8"
+    decimal: str = "."
+    time_zone: str | None = None
+    time_format: str | None = None
+    missing: tuple[str, ...] = DEFAULT_MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping:
+    """How one table is made from one file.
+
+    Attributes
+    ----------
+    file : str or None
+        Name relative to the data's folder; None: found by the table's name.
+    columns : mapping of str to tuple of str
+        Ours to theirs; several of theirs are joined by a space.
+    constant : mapping of str to str
+        Our columns that hold one value which the file does not spell.
+    where : mapping of str to tuple of str
+        Their columns and the patterns (``*`` and ``?``) of which one must match for a row to count.
+    values : mapping of str to mapping of str to str
+        For a column: their spelling to ours.
+    missing : mapping of str to tuple of str
+        For a column: more spellings of "not known".
+    one_row_per : str or None
+        Their column: of the rows that share a value only the first by time counts.
+    unknown_leads, before_creation, after_end : str
+        What to do with rows of leads that ``leads`` does not have, stages before the lead's creation, rows after
+        the end: ``"refuse"``, ``"drop"`` or (``before_creation``) ``"at_creation"``. What is done is counted in the notes.
+    """
+
+    file: str | None = None
+    dialect: Dialect = Dialect()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    constant: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    one_row_per: str | None = None
+    unknown_leads: str = "refuse"
+    before_creation: str = "refuse"
+    after_end: str = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeMapping:
+    """The outcome column of a flat export; without ``negative`` every other single value is "no"."""
+
+    column: str
+    positive: tuple[str, ...]
+    negative: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderMapping:
+    """What takes the place of time in a flat export; ``newest_first`` turns the order round."""
+
+    by: Literal["column", "file", "none"]
+    column: str | None = None
+    newest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeMapping:
+    """What the owner says about one column of ``leads``; None: not said."""
+
+    exclude: str | None = None
+    name: str | None = None
+    known: Literal["creation", "moment", "exported", "after"] | None = None
+    kind: Literal["number", "category"] | None = None
+    missing: tuple[str, ...] = ()
+    label: str | None = None
+    personal: bool | None = None
+
+
+@dataclass(frozen=True)
+class DatasetMapping:
+    """A whole ``dataset.toml``, every default filled in.
+
+    Attributes
+    ----------
+    tables : mapping of str to TableMapping
+        All of `leadlight.core.history.TABLES`.
+    ended_at : datetime or None
+        Aware; the declared end of what the history knows.
+    outcome, order : OutcomeMapping, OrderMapping or None
+        Flat exports only.
+    attributes : mapping of str to AttributeMapping
+        By the column as the file spells it.
+    doers : mapping of str to {"lead", "rep", "system"}
+    digest : str
+        SHA-256 of what the file says (not of its spelling), hex.
+    """
+
+    tables: Mapping[str, TableMapping]
+    ended_at: datetime | None = None
+    outcome: OutcomeMapping | None = None
+    order: OrderMapping | None = None
+    attributes: Mapping[str, AttributeMapping] = field(default_factory=dict)
+    doers: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+
+def load(path: Path) -> DatasetMapping:
+    """Read a mapping file.
+
+    Raises
+    ------
+    NothingThere
+        If there is no such file.
+    MappingError
+        Listing every problem found.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise NothingThere(f"There is no mapping {path}. Write one (docs/dataset-toml.md) or name another.") from None
+    except UnicodeDecodeError as error:
+        problem = Problem(path.name, "not_utf8", f"is not UTF-8 (byte {error.start}); save it as UTF-8")
+        raise MappingError.listing(path.name, [problem]) from None
+    return parse(text, name=path.name)
+
+
+def parse(text: str, *, name: str = "dataset.toml") -> DatasetMapping:
+    """Read a mapping; an empty text maps a folder that already has our columns.
+
+    Raises
+    ------
+    MappingError
+        Listing every problem found.
+
+    Examples
+    --------
+    >>> parse('[history]\\nleads = "Leads.csv.gz"').tables["leads"].file
+    'Leads.csv.gz'
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError.listing(name, [Problem(name, "not_toml", f"can't be read as TOML: {error}")]) from None
+    problems: list[Problem] = []
+    top = _Section(data, "", problems, ("history", *TABLES))
+    history = top.section("history", _HISTORY_KEYS)
+    base = _dialect(history, Dialect(missing=history.words("missing", DEFAULT_MISSING)))
+    sections = {table: top.section(table, _TABLE_KEYS[table]) for table in TABLES}
+    tables = {table: _table(section, table, history.text(table), base) for table, section in sections.items()}
+    leads = sections["leads"]
+    mapping = DatasetMapping(
+        tables=tables,
+        ended_at=_ended_at(history, base),
+        outcome=_outcome(leads),
+        order=_order(leads),
+        attributes=_attributes(leads),
+        doers=_doers(sections["activities"]),
+        digest=hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest(),
+    )
+    if problems:
+        raise MappingError.listing(name, problems)
+    return mapping
+
+
+def word(value: object) -> str:
+    """Spell a TOML value as a table's cell would.
+
+    Examples
+    --------
+    >>> word(1), word(3.0), word(True), word("Select")
+    ('1', '3', 'true', 'Select')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def near_miss(wrong: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """Return a hint that ends a message: the nearest known word, else all of them where they are few.
+
+    Examples
+    --------
+    >>> near_miss("colunms", ("columns", "values"))
+    "did you mean 'columns'?"
+    """
+    by_lower = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(wrong.casefold(), by_lower, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {by_lower[close[0]]!r}?"
+    shown = ", ".join(list(known)[:40])
+    return f"known: {shown}{' ...' if len(known) > 40 else ''}"
+
+
+class _Section:
+    """One section, read key by key; remembers what is wrong instead of stopping at the first."""
+
+    def __init__(self, content: Any, where: str, problems: list[Problem], keys: tuple[str, ...] | None) -> None:
+        self.where = where
+        self.problems = problems
+        self.present = content is not None
+        if content is not None and not isinstance(content, dict):
+            self.complain("not_a_section", f"write it as a section: {where}")
+        self.content: dict[str, Any] = content if isinstance(content, dict) else {}
+        for key in self.content:
+            if keys is not None and key not in keys:
+                self.complain("unknown_key", f"there is no {'key' if where else 'section'} {key!r}; {near_miss(key, keys)}")
+
+    def complain(self, rule: str, message: str) -> None:
+        self.problems.append(Problem(self.where or "top level", rule, message))
+
+    def section(self, key: str, keys: tuple[str, ...] | None) -> _Section:
+        inner = f"{self.where[1:-1]}.{key}" if self.where else key
+        return _Section(self.content.get(key), f"[{inner}]", self.problems, keys)
+
+    def text(self, key: str, default: str | None = None) -> str | None:
+        value = self.content.get(key, default)
+        if value is None or (isinstance(value, str) and value):
+            return value
+        self.complain("not_a_word", f"{key} must be text in quotes, got {value!r}")
+        return default
+
+    def flag(self, key: str) -> bool | None:
+        value = self.content.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        self.complain("not_yes_or_no", f"{key} must be true or false, got {value!r}")
+        return None
+
+    def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> Any:
+        value = self.content.get(key, default)
+        if value is None or value in choices:
+            return value
+        self.complain("not_a_choice", f"{key} must be one of {', '.join(choices)}; got {value!r}")
+        return default
+
+    def words(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        if key not in self.content:
+            return default
+        value = self.content[key]
+        several = value if isinstance(value, list) else [value]
+        if any(isinstance(one, list | dict) for one in several):
+            self.complain("not_a_list", f"{key} must be a list of values, got {value!r}")
+            return default
+        return tuple(map(word, several))
+
+    def all_words(self) -> dict[str, tuple[str, ...]]:
+        return {key: self.words(key) for key in self.content}
+
+
+def _dialect(section: _Section, base: Dialect) -> Dialect:
+    said = {key: section.text(key) for key in _DIALECT_KEYS}
+    dialect = replace(base, **{key: value for key, value in said.items() if value is not None})
+    if len(dialect.separator or ",") != 1:
+        section.complain("separator", f"separator must be one character, got {dialect.separator!r}")
+    if dialect.decimal not in {".", ","}:
+        section.complain("decimal", f"decimal must be '.' or ',', got {dialect.decimal!r}")
+    if dialect.time_zone and not _is_zone(dialect.time_zone):
+        section.complain("time_zone", f"there is no time zone {dialect.time_zone!r}; write it as 'Europe/Madrid' or 'UTC'")
+    try:
+        "".encode(dialect.encoding)
+    except LookupError:
+        section.complain("encoding", f"there is no encoding {dialect.encoding!r}; usual ones: utf-8, cp1252, latin-1, utf-16")
+    return dialect
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # OSError: the name of a folder of zones
+        return False
+    return True
+
+
+def _table(section: _Section, table: str, file: str | None, base: Dialect) -> TableMapping:
+    columns = section.section("columns", None if table == "leads" else TABLES[table])
+    constant = section.section("constant", TABLES[table])
+    values = section.section("values", None)
+    for ours in columns.content.keys() & constant.content.keys():
+        section.complain("said_twice", f"{ours!r} is both in columns and in constant; keep one")
+    if table == "leads" and (foreign := [name for name in columns.content if name not in TABLES["leads"]]):
+        hint = near_miss(foreign[0], TABLES["leads"])
+        columns.complain("unknown_key", f"{foreign} are no columns of ours ({hint}); name attributes in [leads.attributes]")
+    return TableMapping(
+        file=file,
+        dialect=_dialect(section, base),
+        columns=columns.all_words(),
+        constant={key: word(value) for key, value in constant.content.items()},
+        where=section.section("where", None).all_words(),
+        values={column: _spellings(values.section(column, None)) for column in values.content},
+        missing=section.section("missing", None).all_words(),
+        one_row_per=section.text("one_row_per") if table == "leads" else None,
+        **{policy: section.choice(policy, choices, "refuse") for policy, choices in _POLICIES.items()},
+    )
+
+
+def _spellings(section: _Section) -> dict[str, str]:
+    return {word(theirs): word(ours) for theirs, ours in section.content.items()}
+
+
+def _ended_at(history: _Section, base: Dialect) -> datetime | None:
+    value = history.content.get("ended_at")
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            history.complain("not_a_time", f"ended_at can't be read as a time: {value!r}; write 2024-12-31T23:59:59Z")
+            return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())  # noqa: DTZ011 - gets its zone below, or is refused
+    if not isinstance(value, datetime):
+        history.complain("not_a_time", f"ended_at must be a time like 2024-12-31T23:59:59Z, got {value!r}")
+        return None
+    if value.tzinfo is None and base.time_zone and _is_zone(base.time_zone):
+        value = value.replace(tzinfo=ZoneInfo(base.time_zone))
+    if value.tzinfo is None:
+        history.complain("no_zone", f"ended_at = {value.isoformat()} has no zone; add a Z for UTC, or declare time_zone")
+        return None
+    return value
+
+
+def _outcome(leads: _Section) -> OutcomeMapping | None:
+    section = leads.section("outcome", ("column", "positive", "negative"))
+    if not section.present:
+        return None
+    column, positive, negative = section.text("column"), section.words("positive"), section.words("negative")
+    if column is None or not positive:
+        section.complain("incomplete", 'needs column = "..." and positive = [...]: the values that mean a conversion')
+        return None
+    if both := sorted(set(positive) & set(negative)):
+        section.complain("said_twice", f"{both} can't be both positive and negative")
+    return OutcomeMapping(column, positive, negative)
+
+
+def _order(leads: _Section) -> OrderMapping | None:
+    section = leads.section("order", ("by", "column", "newest_first"))
+    if not section.present:
+        return None
+    column = section.text("column")
+    by = section.choice("by", ("column", "file", "none"), "column" if column else None)
+    if by is None or (by == "column") != (column is not None):
+        section.complain("incomplete", 'needs column = "...", or by = "file" (rows are in order of time), or by = "none"')
+        return None
+    return OrderMapping(by, column, bool(section.flag("newest_first")))
+
+
+def _attributes(leads: _Section) -> dict[str, AttributeMapping]:
+    section = leads.section("attributes", None)
+    return {column: _attribute(section.section(column, _ATTRIBUTE_KEYS)) for column in section.content}
+
+
+def _attribute(section: _Section) -> AttributeMapping:
+    name = section.text("name")
+    if name is not None and (name in TABLES["leads"] or not name.isidentifier()):
+        section.complain("name", f"{name!r} can't be an attribute's name: use letters, digits and _, and none of ours")
+    return AttributeMapping(
+        exclude=section.text("exclude"),
+        name=name,
+        known=section.choice("known", ("creation", "moment", "exported", "after")),
+        kind=section.choice("kind", ("number", "category")),
+        missing=section.words("missing"),
+        label=section.text("label"),
+        personal=section.flag("personal"),
+    )
+
+
+def _doers(activities: _Section) -> dict[str, str]:
+    section = activities.section("doers", None)
+    return {type_: section.choice(type_, ("lead", "rep", "system"), "lead") for type_ in section.content}

@@ -1,0 +1,331 @@
+"""The registry of models: the only module that talks to MLflow.
+
+MLflow is imported when a registry is opened, not when this module is: it takes seconds, and the service does
+without it. Both of MLflow's addresses are always given, because its defaults move with the current folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from leadlight.core import artifact, wheel
+from leadlight.core.errors import LeadlightError, ModelContractError, NoChampion, RegistryUnavailable, UsageError
+from leadlight.core.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models.model import ModelInfo
+
+__all__ = ["CHALLENGER", "CHAMPION", "MODEL_NAME", "Registered", "Registry", "cached_champion"]
+
+MODEL_NAME: Final = "leadlight"
+EXPERIMENT: Final = "leadlight"
+CHAMPION: Final = "champion"
+CHALLENGER: Final = "challenger"
+_PREVIOUS: Final = "leadlight.previous_champion"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One version in the registry.
+
+    Attributes
+    ----------
+    version : int
+    kind : str
+        ``scorecard``, ``logistic`` or ``lightgbm``.
+    aliases : tuple of str
+    run_id : str
+        MLflow run with parameters, metrics and plots.
+    auc : float or None
+        On the test part, of the recipe.
+    """
+
+    version: int
+    kind: str
+    aliases: tuple[str, ...]
+    run_id: str
+    auc: float | None
+
+
+class Registry:
+    """Logs, registers, promotes and loads models.
+
+    Parameters
+    ----------
+    settings : Settings
+        ``tracking`` and ``champion_cache`` are used.
+
+    Raises
+    ------
+    RegistryUnavailable
+        If the tracking server or database does not answer.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        if settings.artifact_root is not None:
+            (settings.home_path / "mlruns" / "artifacts").mkdir(parents=True, exist_ok=True)
+        with _answering(settings.tracking):
+            _quieten()
+            import mlflow
+
+            mlflow.set_tracking_uri(settings.tracking)
+            mlflow.set_registry_uri(settings.tracking)
+            self._client = mlflow.MlflowClient(settings.tracking, settings.tracking)
+            self._experiment = self._experiment_id()
+
+    def _experiment_id(self) -> str:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=self._settings.artifact_root))
+
+    def log(
+        self,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        texts: Mapping[str, str],
+        tags: Mapping[str, str],
+        model: artifact.TrainedModel | None,
+        input_example: pd.DataFrame | None = None,
+    ) -> tuple[str, int | None]:
+        """Log one training run and, where there is a model, register it as challenger.
+
+        Parameters
+        ----------
+        params, metrics, tags : mapping
+            As MLflow keeps them.
+        texts : mapping of file name to text
+            Report, plots (SVG), agreement.
+        model : TrainedModel or None
+            None where the run found no signal: the run is kept, nothing is registered.
+        input_example : DataFrame, optional
+            A few rows of catalog columns; also gives the signature.
+
+        Returns
+        -------
+        run_id : str
+        version : int or None
+        """
+        import mlflow
+
+        with _answering(self._settings.tracking), mlflow.start_run(experiment_id=self._experiment) as run:
+            mlflow.log_params(dict(params))
+            mlflow.log_metrics(dict(metrics))
+            mlflow.set_tags(dict(tags))
+            for name, text in texts.items():
+                mlflow.log_text(text, name)
+            version = None if model is None or input_example is None else self._register(model, input_example)
+        return str(run.info.run_id), version
+
+    def _register(self, model: artifact.TrainedModel, example: pd.DataFrame) -> int:
+        import mlflow
+        from mlflow.models import infer_signature
+
+        with tempfile.TemporaryDirectory() as scratch:
+            data, whl = Path(scratch) / "model", wheel.pack(Path(scratch))
+            artifact.save(model, data)
+            signature = infer_signature(example, artifact.PyfuncModel(model).predict(example))
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                loader_module="leadlight.core.artifact",
+                data_path=str(data),
+                code_paths=[str(whl)],  # a wheel is no importable code: it only travels with the model
+                pip_requirements=[f"code/{whl.name}", *wheel.requirements()],
+                signature=signature,
+                input_example=example,
+            )
+        return self._as_challenger(logged, model.kind)
+
+    def _as_challenger(self, logged: ModelInfo, kind: str) -> int:
+        """Register by the client: MLflow's fluent call prints to the terminal."""
+        if not self._client.search_registered_models(f"name = '{MODEL_NAME}'"):
+            self._client.create_registered_model(MODEL_NAME)
+        made = self._client.create_model_version(
+            MODEL_NAME, logged.model_uri, logged.run_id, tags={"kind": kind}, model_id=logged.model_id
+        )
+        self._client.set_registered_model_alias(MODEL_NAME, CHALLENGER, made.version)
+        return int(made.version)
+
+    def versions(self) -> tuple[Registered, ...]:
+        """Return all versions, newest first."""
+        with _answering(self._settings.tracking):
+            found = self._client.search_model_versions(f"name = '{MODEL_NAME}'")
+            aliases = self._aliases()
+            return tuple(
+                self._registered(v, aliases) for v in sorted(found, key=lambda v: int(v.version), reverse=True)
+            )
+
+    def _registered(self, version: ModelVersion, aliases: Mapping[str, int]) -> Registered:
+        run = self._client.get_run(version.run_id)
+        number = int(version.version)
+        own = tuple(alias for alias, named in sorted(aliases.items()) if named == number)
+        auc = run.data.metrics.get("test.auc")
+        return Registered(number, str(version.tags.get("kind", "")), own, str(version.run_id), auc)
+
+    def _aliases(self) -> dict[str, int]:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            model = self._client.get_registered_model(MODEL_NAME)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
+        return {str(alias): int(version) for alias, version in model.aliases.items()}
+
+    def resolve(self, name: str) -> int:
+        """Return the version that a number or an alias names.
+
+        Raises
+        ------
+        UsageError
+            If there is no such version; the message lists what there is.
+        """
+        with _answering(self._settings.tracking):
+            aliases = self._aliases()
+        versions = {registered.version for registered in self.versions()}
+        number = aliases.get(name) or (int(name) if name.isdecimal() else None)
+        if number in versions:
+            return int(number)  # type: ignore[arg-type] # None is in no set of versions
+        have = ", ".join([*sorted(aliases), *map(str, sorted(versions))]) or "none yet: run 'leadlight train' first"
+        raise UsageError(f"There is no model version {name!r}. There are: {have}.")
+
+    def load(self, name: str) -> tuple[artifact.TrainedModel, int]:
+        """Return a version's model, by number or alias."""
+        version = self.resolve(name)
+        with tempfile.TemporaryDirectory() as scratch:
+            return artifact.load(self._download(version, Path(scratch))), version
+
+    def _download(self, version: int, scratch: Path) -> Path:
+        import mlflow
+
+        with _answering(self._settings.tracking):
+            uri = self._client.get_model_version_download_uri(MODEL_NAME, str(version))
+            folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(scratch)))
+        return _data_folder(folder)
+
+    def report(self, name: str) -> dict[str, Any]:
+        """Return the training report of a version, by number or alias."""
+        import mlflow
+
+        version = self.resolve(name)
+        with _answering(self._settings.tracking):
+            run_id = self._client.get_model_version(MODEL_NAME, str(version)).run_id
+            text = mlflow.artifacts.load_text(f"runs:/{run_id}/report.json")
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def promote(self, name: str) -> int:
+        """Make a version the champion: cache it for the service, then move the alias.
+
+        The cache is replaced in one rename, so that a service that starts meanwhile finds a whole model. The
+        champion before is remembered for `rollback`.
+        """
+        version = self.resolve(name)
+        with _answering(self._settings.tracking):
+            before = self._aliases().get(CHAMPION)
+            self._cache(version)
+            self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(version))
+            if before is not None and before != version:
+                self._client.set_model_version_tag(MODEL_NAME, str(version), _PREVIOUS, str(before))
+        return version
+
+    def rollback(self) -> tuple[int, int]:
+        """Make the champion before the present one champion again; return (now, before).
+
+        Raises
+        ------
+        UsageError
+            If there was none.
+        """
+        with _answering(self._settings.tracking):
+            present = self._aliases().get(CHAMPION)
+            if present is None:
+                raise NoChampion.at(self._settings.tracking)
+            previous = self._client.get_model_version(MODEL_NAME, str(present)).tags.get(_PREVIOUS)
+            if previous is None:
+                raise UsageError(f"Version {present} is the first champion: there is none to go back to.")
+            self._cache(int(previous))
+            self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, previous)
+        return int(previous), present
+
+    def cache_champion(self) -> int:
+        """Refresh the service's cache from the champion alias; return the version."""
+        with _answering(self._settings.tracking):
+            champion = self._aliases().get(CHAMPION)
+        if champion is None:
+            raise NoChampion.at(self._settings.tracking)
+        self._cache(champion)
+        return champion
+
+    def _cache(self, version: int) -> None:
+        cache = self._settings.champion_cache
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".champion-") as scratch:
+            fresh = Path(scratch) / "fresh"
+            shutil.copytree(self._download(version, Path(scratch) / "download"), fresh)
+            artifact.load(fresh)  # a model that can't be read must not replace one that can
+            (fresh / "version.json").write_text(json.dumps({"name": MODEL_NAME, "version": version}) + "\n")
+            if cache.exists():
+                cache.rename(Path(scratch) / "old")
+            fresh.rename(cache)
+
+
+def cached_champion(settings: Settings) -> tuple[artifact.TrainedModel, int]:
+    """Return the champion as last promoted here, without MLflow.
+
+    Raises
+    ------
+    NoChampion
+        If none was promoted.
+    """
+    try:
+        version = json.loads((settings.champion_cache / "version.json").read_text())["version"]
+    except FileNotFoundError:
+        raise NoChampion.at(str(settings.home_path)) from None
+    return artifact.load(settings.champion_cache), int(version)
+
+
+def _data_folder(model: Path) -> Path:
+    """Find our folder inside MLflow's: its MLmodel file names it."""
+    for candidate in sorted(model.rglob("model.json")):
+        return candidate.parent
+    raise ModelContractError(f"{model.name} holds no Leadlight model: model.json is missing in it.")
+
+
+def _quieten() -> None:
+    """Keep MLflow's and Alembic's progress lines off the terminal; errors still show."""
+    import logging
+
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextmanager
+def _answering(tracking: str) -> Iterator[None]:
+    """Turn whatever MLflow or its database raises into one sentence."""
+    try:
+        yield
+    except LeadlightError:
+        raise
+    except Exception as error:  # MLflow, SQLAlchemy and requests share no base class
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise RegistryUnavailable(
+            f"MLflow at {tracking} did not do what was asked: {first} "
+            "Check LEADLIGHT_TRACKING_URI and that the server is up."
+        ) from error
