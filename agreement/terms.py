@@ -7,7 +7,7 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from leadlight.agreement.scorecard import read_rules
@@ -52,7 +52,7 @@ class Agreement:
     within_days: float = 90.0
     base_rate: float | None = None
     leads_per_week: int | None = None
-    grades: Mapping[str, float] = DEFAULT_GRADES
+    grades: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_GRADES))
     rules: tuple[Rule, ...] = ()
     defaults: tuple[str, ...] = ()
 

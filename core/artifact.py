@@ -73,7 +73,7 @@ class Calibration:
         if len(self.draws) == 0:
             return np.full((len(raw), 2), np.nan)
         spread = self.draws[:, 0] + raw[:, None] * self.draws[:, 1]
-        return np.quantile(spread, (0.025, 0.975), axis=1).T
+        return np.asarray(np.quantile(spread, (0.025, 0.975), axis=1).T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class TrainedModel:
     def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the raw log-odds, before calibration; shape (n,)."""
         base, shares = self.ranker.contributions(matrix)
-        return base + shares.sum(axis=1)
+        return np.asarray(base + shares.sum(axis=1))
 
     def score(self, matrix: NDArray[np.float64]) -> Scored:
         """Score moments.
@@ -218,7 +218,7 @@ class TrainedModel:
         log_odds = base_log_odds + contributions.sum(axis=1)
         return Scored(
             score=self.percentile(log_odds),
-            probability=1.0 / (1.0 + np.exp(-log_odds)),
+            probability=np.exp(-np.logaddexp(0.0, -log_odds)),  # the sigmoid, without overflow
             log_odds=log_odds,
             base_log_odds=base_log_odds,
             contributions=contributions,
@@ -251,7 +251,7 @@ class TrainedModel:
     def scorecard_points(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the hand-picked points, shape (n,); zeros where the agreement has none."""
         columns = [self.catalog.position[name] for name in self.points]
-        return matrix[:, columns] @ np.array(list(self.points.values()), dtype=float)
+        return np.asarray(matrix[:, columns] @ np.array(list(self.points.values()), dtype=float))
 
 
 def encode_values(catalog: Catalog, values: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -168,7 +168,7 @@ class Registry:
             )
 
     def _registered(self, version: ModelVersion, aliases: Mapping[str, int]) -> Registered:
-        run = self._client.get_run(version.run_id)
+        run = self._client.get_run(str(version.run_id))
         number = int(version.version)
         own = tuple(alias for alias, named in sorted(aliases.items()) if named == number)
         auc = run.data.metrics.get("test.auc")
@@ -197,8 +197,8 @@ class Registry:
             aliases = self._aliases()
         versions = {registered.version for registered in self.versions()}
         number = aliases.get(name) or (int(name) if name.isdecimal() else None)
-        if number in versions:
-            return int(number)  # type: ignore[arg-type] # None is in no set of versions
+        if number is not None and number in versions:
+            return number
         have = ", ".join([*sorted(aliases), *map(str, sorted(versions))]) or "none yet: run 'leadlight train' first"
         raise UsageError(f"There is no model version {name!r}. There are: {have}.")
 
@@ -318,14 +318,23 @@ def _quieten() -> None:
 
 @contextmanager
 def _answering(tracking: str) -> Iterator[None]:
-    """Turn whatever MLflow or its database raises into one sentence."""
+    """Turn what MLflow, its database or the network raises into one sentence; bugs stay bugs."""
     try:
         yield
     except LeadlightError:
         raise
-    except Exception as error:  # MLflow, SQLAlchemy and requests share no base class
+    except Exception as error:
+        if not isinstance(error, _neighbour_errors()):
+            raise
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RegistryUnavailable(
             f"MLflow at {tracking} did not do what was asked: {first} "
             "Check LEADLIGHT_TRACKING_URI and that the server is up."
         ) from error
+
+
+def _neighbour_errors() -> tuple[type[Exception], ...]:
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, SQLAlchemyError, OSError  # what requests raises is an OSError

@@ -1,0 +1,69 @@
+"""``leadlight simulate`` and ``leadlight check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leadlight.cli import screen
+from leadlight.cli.inputs import DataOption, JsonOption, MappingOption, read_history
+from leadlight.core.errors import UsageError
+
+__all__ = ["check", "simulate"]
+
+
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; made if absent.", show_default=False)],
+    leads: Annotated[int, typer.Option("--leads", min=50, help="How many leads.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")] = 0,
+    world: Annotated[str, typer.Option("--world", help="plain, linear, null, shifted or honest-points.")] = "plain",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a simulated company: its history, agreement and (for tests only) the true probabilities."""
+    from leadlight.training import simulate as simulator
+
+    if world not in simulator.WORLDS:
+        raise UsageError(f"There is no world {world!r}; choose one of {', '.join(simulator.WORLDS)}.")
+    steps = screen.Steps()
+    with steps.step("simulate", f"Simulating {leads:,} leads"):
+        company = simulator.simulate(leads=leads, seed=seed, world=world)
+    with steps.step("write", f"Writing {out}"):
+        simulator.write(company, out)
+    counts = {"leads": len(company.leads), "activities": len(company.activities)}
+    counts["stage_changes"] = len(company.stage_changes)
+    screen.note(f"{counts['leads']:,} leads, {counts['activities']:,} activities in {out}")
+    if as_json:
+        screen.emit({"out": str(out), "seed": seed, "world": world, **counts, "seconds": steps.seconds})
+
+
+def check(data: DataOption, mapping: MappingOption = None, as_json: JsonOption = False) -> None:
+    """Validate a history: every problem by table, row, column and rule; exit 1 where there is one."""
+    from leadlight.core.errors import DataContractError
+
+    try:
+        history = read_history(data, mapping)
+    except DataContractError as error:
+        if as_json:
+            screen.emit({"ok": False, "problems": [problem.as_dict() for problem in error.problems]})
+        raise
+    counts = {
+        "leads": len(history.leads),
+        "activities": len(history.activities),
+        "stage_changes": len(history.stage_changes),
+        "attribute_changes": len(history.attribute_changes),
+    }
+    head = ("table", "rows")
+    screen.table(f"{data}: no problem found", head, [(name, f"{rows:,}") for name, rows in counts.items()])
+    used = [(a.name, a.kind, a.known, a.label) for a in history.attributes]
+    screen.table("Attributes", ("name", "kind", "known", "label"), used, numbers_from=4)
+    if history.excluded:
+        screen.table("Left out", ("column", "because"), list(history.excluded.items()), numbers_from=2)
+    for said in history.notes:
+        screen.note(f"Note: {said}")
+    if as_json:
+        attributes = [{"name": a.name, "kind": a.kind, "known": a.known} for a in history.attributes]
+        left_out = dict(history.excluded)
+        found = {"attributes": attributes, "excluded": left_out, "notes": list(history.notes)}
+        screen.emit({"ok": True, **counts, **found, "fingerprint": history.fingerprint})

@@ -1,0 +1,57 @@
+"""Reads what several commands take: a history, its mapping and the agreement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from leadlight.core.clock import SystemClock
+from leadlight.core.errors import NothingThere
+
+if TYPE_CHECKING:
+    from leadlight.agreement.terms import Agreement
+    from leadlight.core.history import History
+
+__all__ = ["AgreementOption", "DataOption", "JsonOption", "MappingOption", "read_agreement", "read_history"]
+
+DataOption = Annotated[Path, typer.Option("--data", help="Folder with the history.", show_default=False)]
+MappingOption = Annotated[
+    Path | None, typer.Option("--mapping", help="Mapping file; default: dataset.toml in the folder.")
+]
+AgreementOption = Annotated[
+    Path | None, typer.Option("--agreement", help="Agreement file; default: agreement.toml in the folder, if any.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON line for programs.")]
+
+
+def read_history(data: Path, mapping: Path | None) -> History:
+    """Read and check a history as of the system's clock.
+
+    Raises
+    ------
+    DataContractError
+        Listing every problem found.
+    NothingThere
+        If the folder or a named file does not exist.
+    """
+    from leadlight.core import source
+
+    return source.read_history(data, now=SystemClock().now(), mapping=mapping)
+
+
+def read_agreement(data: Path, given: Path | None) -> Agreement:
+    """Read the agreement that was named, else the one beside the data, else the defaults."""
+    from leadlight.agreement.terms import parse
+
+    path = given or data / "agreement.toml"
+    if given is None and not path.exists():
+        return parse("")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NothingThere(f"There is no agreement at {path}; leave --agreement away to use defaults.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NothingThere(f"{path} can't be read as text: {error}.") from None
+    return parse(text, name=path.name)
