@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import tomllib
@@ -10,14 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from leadlight.core.errors import MappingError, NothingThere, Problem
 from leadlight.core.history import TABLES
+from leadlight.core.sections import Section, word
 
 __all__ = [
     "DEFAULT_MISSING",
+    "EVENT_TABLES",
     "AttributeMapping",
     "DatasetMapping",
     "Dialect",
@@ -25,9 +26,7 @@ __all__ = [
     "OutcomeMapping",
     "TableMapping",
     "load",
-    "near_miss",
     "parse",
-    "word",
 ]
 
 DEFAULT_MISSING: Final = ("NaN", "nan", "NULL", "null", "\\N", "#N/A")
@@ -40,7 +39,7 @@ _POLICIES: Final[Mapping[str, tuple[str, ...]]] = {
     "before_creation": ("refuse", "at_creation", "drop"),
     "after_end": ("refuse", "drop"),
 }
-_EVENT_TABLES: Final = ("activities", "stage_changes", "attribute_changes")
+EVENT_TABLES: Final = ("activities", "stage_changes", "attribute_changes")
 _TABLE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "leads": (*_SECTION_KEYS, "one_row_per", "outcome", "order", "attributes"),
     "activities": (*_SECTION_KEYS, "unknown_leads", "after_end", "doers"),
@@ -101,8 +100,8 @@ class TableMapping:
     one_row_per : str or None
         Their column: of the rows that share a value only the first by time counts.
     unknown_leads, before_creation, after_end : str
-        What to do with rows of leads that ``leads`` does not have, stages before the lead's creation, rows after
-        the end: ``"refuse"``, ``"drop"`` or (``before_creation``) ``"at_creation"``. What is done is counted in the notes.
+        What to do with rows of leads that ``leads`` does not have, stages before the lead's creation, rows after the
+        end: ``"refuse"``, ``"drop"`` or (``before_creation``) ``"at_creation"``. What is done is counted in the notes.
     """
 
     file: str | None = None
@@ -198,7 +197,7 @@ def load(path: Path) -> DatasetMapping:
 
 
 def parse(text: str, *, name: str = "dataset.toml") -> DatasetMapping:
-    """Read a mapping; an empty text maps a folder that already has our columns.
+    r"""Read a mapping; an empty text maps a folder that already has our columns.
 
     Raises
     ------
@@ -207,7 +206,7 @@ def parse(text: str, *, name: str = "dataset.toml") -> DatasetMapping:
 
     Examples
     --------
-    >>> parse('[history]\\nleads = "Leads.csv.gz"').tables["leads"].file
+    >>> parse('[history]\nleads = "Leads.csv.gz"').tables["leads"].file
     'Leads.csv.gz'
     """
     try:
@@ -215,7 +214,7 @@ def parse(text: str, *, name: str = "dataset.toml") -> DatasetMapping:
     except tomllib.TOMLDecodeError as error:
         raise MappingError.listing(name, [Problem(name, "not_toml", f"can't be read as TOML: {error}")]) from None
     problems: list[Problem] = []
-    top = _Section(data, "", problems, ("history", *TABLES))
+    top = Section(data, "", problems, ("history", *TABLES))
     history = top.section("history", _HISTORY_KEYS)
     base = _dialect(history, Dialect(missing=history.words("missing", DEFAULT_MISSING)))
     sections = {table: top.section(table, _TABLE_KEYS[table]) for table in TABLES}
@@ -235,106 +234,27 @@ def parse(text: str, *, name: str = "dataset.toml") -> DatasetMapping:
     return mapping
 
 
-def word(value: object) -> str:
-    """Spell a TOML value as a table's cell would.
-
-    Examples
-    --------
-    >>> word(1), word(3.0), word(True), word("Select")
-    ('1', '3', 'true', 'Select')
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-def near_miss(wrong: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """Return a hint that ends a message: the nearest known word, else all of them where they are few.
-
-    Examples
-    --------
-    >>> near_miss("colunms", ("columns", "values"))
-    "did you mean 'columns'?"
-    """
-    by_lower = {name.casefold(): name for name in known}
-    close = difflib.get_close_matches(wrong.casefold(), by_lower, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {by_lower[close[0]]!r}?"
-    shown = ", ".join(list(known)[:40])
-    return f"known: {shown}{' ...' if len(known) > 40 else ''}"
-
-
-class _Section:
-    """One section, read key by key; remembers what is wrong instead of stopping at the first."""
-
-    def __init__(self, content: Any, where: str, problems: list[Problem], keys: tuple[str, ...] | None) -> None:
-        self.where = where
-        self.problems = problems
-        self.present = content is not None
-        if content is not None and not isinstance(content, dict):
-            self.complain("not_a_section", f"write it as a section: {where}")
-        self.content: dict[str, Any] = content if isinstance(content, dict) else {}
-        for key in self.content:
-            if keys is not None and key not in keys:
-                self.complain("unknown_key", f"there is no {'key' if where else 'section'} {key!r}; {near_miss(key, keys)}")
-
-    def complain(self, rule: str, message: str) -> None:
-        self.problems.append(Problem(self.where or "top level", rule, message))
-
-    def section(self, key: str, keys: tuple[str, ...] | None) -> _Section:
-        inner = f"{self.where[1:-1]}.{key}" if self.where else key
-        return _Section(self.content.get(key), f"[{inner}]", self.problems, keys)
-
-    def text(self, key: str, default: str | None = None) -> str | None:
-        value = self.content.get(key, default)
-        if value is None or (isinstance(value, str) and value):
-            return value
-        self.complain("not_a_word", f"{key} must be text in quotes, got {value!r}")
-        return default
-
-    def flag(self, key: str) -> bool | None:
-        value = self.content.get(key)
-        if value is None or isinstance(value, bool):
-            return value
-        self.complain("not_yes_or_no", f"{key} must be true or false, got {value!r}")
-        return None
-
-    def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> Any:
-        value = self.content.get(key, default)
-        if value is None or value in choices:
-            return value
-        self.complain("not_a_choice", f"{key} must be one of {', '.join(choices)}; got {value!r}")
-        return default
-
-    def words(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-        if key not in self.content:
-            return default
-        value = self.content[key]
-        several = value if isinstance(value, list) else [value]
-        if any(isinstance(one, list | dict) for one in several):
-            self.complain("not_a_list", f"{key} must be a list of values, got {value!r}")
-            return default
-        return tuple(map(word, several))
-
-    def all_words(self) -> dict[str, tuple[str, ...]]:
-        return {key: self.words(key) for key in self.content}
-
-
-def _dialect(section: _Section, base: Dialect) -> Dialect:
-    said = {key: section.text(key) for key in _DIALECT_KEYS}
-    dialect = replace(base, **{key: value for key, value in said.items() if value is not None})
+def _dialect(section: Section, base: Dialect) -> Dialect:
+    dialect = replace(
+        base,
+        separator=section.text("separator", base.separator),
+        encoding=section.text("encoding", base.encoding) or base.encoding,
+        decimal=section.text("decimal", base.decimal) or base.decimal,
+        time_zone=section.text("time_zone", base.time_zone),
+        time_format=section.text("time_format", base.time_format),
+    )
     if len(dialect.separator or ",") != 1:
         section.complain("separator", f"separator must be one character, got {dialect.separator!r}")
     if dialect.decimal not in {".", ","}:
         section.complain("decimal", f"decimal must be '.' or ',', got {dialect.decimal!r}")
     if dialect.time_zone and not _is_zone(dialect.time_zone):
-        section.complain("time_zone", f"there is no time zone {dialect.time_zone!r}; write it as 'Europe/Madrid' or 'UTC'")
+        section.complain("time_zone", f"no time zone is called {dialect.time_zone!r}; write 'Europe/Madrid' or 'UTC'")
     try:
         "".encode(dialect.encoding)
     except LookupError:
-        section.complain("encoding", f"there is no encoding {dialect.encoding!r}; usual ones: utf-8, cp1252, latin-1, utf-16")
+        section.complain(
+            "encoding", f"no encoding is called {dialect.encoding!r}; usual: utf-8, cp1252, latin-1, utf-16"
+        )
     return dialect
 
 
@@ -346,15 +266,15 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _table(section: _Section, table: str, file: str | None, base: Dialect) -> TableMapping:
+def _table(section: Section, table: str, file: str | None, base: Dialect) -> TableMapping:
     columns = section.section("columns", None if table == "leads" else TABLES[table])
     constant = section.section("constant", TABLES[table])
     values = section.section("values", None)
     for ours in columns.content.keys() & constant.content.keys():
         section.complain("said_twice", f"{ours!r} is both in columns and in constant; keep one")
     if table == "leads" and (foreign := [name for name in columns.content if name not in TABLES["leads"]]):
-        hint = near_miss(foreign[0], TABLES["leads"])
-        columns.complain("unknown_key", f"{foreign} are no columns of ours ({hint}); name attributes in [leads.attributes]")
+        message = f"{foreign} are none of {', '.join(TABLES['leads'])}; attributes are named in [leads.attributes]"
+        columns.complain("unknown_key", message)
     return TableMapping(
         file=file,
         dialect=_dialect(section, base),
@@ -368,11 +288,11 @@ def _table(section: _Section, table: str, file: str | None, base: Dialect) -> Ta
     )
 
 
-def _spellings(section: _Section) -> dict[str, str]:
+def _spellings(section: Section) -> dict[str, str]:
     return {word(theirs): word(ours) for theirs, ours in section.content.items()}
 
 
-def _ended_at(history: _Section, base: Dialect) -> datetime | None:
+def _ended_at(history: Section, base: Dialect) -> datetime | None:
     value = history.content.get("ended_at")
     if value is None:
         return None
@@ -383,19 +303,19 @@ def _ended_at(history: _Section, base: Dialect) -> datetime | None:
             history.complain("not_a_time", f"ended_at can't be read as a time: {value!r}; write 2024-12-31T23:59:59Z")
             return None
     if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time())  # noqa: DTZ011 - gets its zone below, or is refused
+        value = datetime.combine(value, time())
     if not isinstance(value, datetime):
         history.complain("not_a_time", f"ended_at must be a time like 2024-12-31T23:59:59Z, got {value!r}")
         return None
     if value.tzinfo is None and base.time_zone and _is_zone(base.time_zone):
         value = value.replace(tzinfo=ZoneInfo(base.time_zone))
     if value.tzinfo is None:
-        history.complain("no_zone", f"ended_at = {value.isoformat()} has no zone; add a Z for UTC, or declare time_zone")
+        history.complain("no_zone", f"ended_at = {value.isoformat()} has no zone; add a Z for UTC, or declare it")
         return None
     return value
 
 
-def _outcome(leads: _Section) -> OutcomeMapping | None:
+def _outcome(leads: Section) -> OutcomeMapping | None:
     section = leads.section("outcome", ("column", "positive", "negative"))
     if not section.present:
         return None
@@ -408,24 +328,26 @@ def _outcome(leads: _Section) -> OutcomeMapping | None:
     return OutcomeMapping(column, positive, negative)
 
 
-def _order(leads: _Section) -> OrderMapping | None:
+def _order(leads: Section) -> OrderMapping | None:
     section = leads.section("order", ("by", "column", "newest_first"))
     if not section.present:
         return None
     column = section.text("column")
     by = section.choice("by", ("column", "file", "none"), "column" if column else None)
     if by is None or (by == "column") != (column is not None):
-        section.complain("incomplete", 'needs column = "...", or by = "file" (rows are in order of time), or by = "none"')
+        section.complain(
+            "incomplete", 'needs column = "...", or by = "file" (its rows are in order of time), or "none"'
+        )
         return None
     return OrderMapping(by, column, bool(section.flag("newest_first")))
 
 
-def _attributes(leads: _Section) -> dict[str, AttributeMapping]:
+def _attributes(leads: Section) -> dict[str, AttributeMapping]:
     section = leads.section("attributes", None)
     return {column: _attribute(section.section(column, _ATTRIBUTE_KEYS)) for column in section.content}
 
 
-def _attribute(section: _Section) -> AttributeMapping:
+def _attribute(section: Section) -> AttributeMapping:
     name = section.text("name")
     if name is not None and (name in TABLES["leads"] or not name.isidentifier()):
         section.complain("name", f"{name!r} can't be an attribute's name: use letters, digits and _, and none of ours")
@@ -440,6 +362,6 @@ def _attribute(section: _Section) -> AttributeMapping:
     )
 
 
-def _doers(activities: _Section) -> dict[str, str]:
+def _doers(activities: Section) -> dict[str, str]:
     section = activities.section("doers", None)
     return {type_: section.choice(type_, ("lead", "rep", "system"), "lead") for type_ in section.content}

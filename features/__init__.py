@@ -6,4 +6,6 @@ Next door: which moments to ask about is decided in `training`; the catalog as d
 """
 
 if __name__ != "leadlight.features":
-    raise ImportError("import this package as leadlight.features; the bare name would load a second copy of every class")
+    raise ImportError(
+        "import this package as leadlight.features; the bare name would load a second copy of every class"
+    )

@@ -116,6 +116,12 @@ class QueueRow:
     scorecard_points : float or None
     receipt_id : str or None
         None where receipts are degraded.
+    headline : str
+        What the lead is, from its attributes: ``"VP Operations, software"``; empty where nothing fits. Never a name.
+    owner_id : str or None
+        Whose lead it is; None for nobody's.
+    missing : tuple of str
+        What is not known of the lead, as people call it, weightiest first.
     """
 
     rank: int
@@ -132,6 +138,9 @@ class QueueRow:
     scorecard_rank: int | None
     scorecard_points: float | None
     receipt_id: str | None
+    headline: str = ""
+    owner_id: str | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,12 @@ class QueuePage:
     language : {"en", "es"}
     degraded : tuple of str
         What does not work at present: ``("receipts",)``.
+    minimum_score : int
+        The filter; 0 shows all.
+    owner : str or None
+        The filter; None shows all.
+    owners : tuple of str
+        All owners of open leads, sorted; empty hides the filter.
     """
 
     rows: tuple[QueueRow, ...]
@@ -173,6 +188,9 @@ class QueuePage:
     agreement: AgreementFacts
     language: str
     degraded: tuple[str, ...]
+    minimum_score: int = 0
+    owner: str | None = None
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +340,16 @@ class Pages(Protocol):
     The app keeps it at ``app.state.pages``; None where no history was given, then pages say how to give one.
     """
 
-    def queue(self, *, language: str, offset: int = 0, limit: int = 50, band: Band | None = None) -> QueuePage:
+    def queue(
+        self,
+        *,
+        language: str,
+        offset: int = 0,
+        limit: int = 50,
+        band: Band | None = None,
+        minimum_score: int = 0,
+        owner: str | None = None,
+    ) -> QueuePage:
         """Return one page of the ranked list."""
         ...
 

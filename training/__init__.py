@@ -5,4 +5,6 @@ Next door: `serving` scores with what is registered here, and neither imports th
 """
 
 if __name__ != "leadlight.training":
-    raise ImportError("import this package as leadlight.training; the bare name would load a second copy of every class")
+    raise ImportError(
+        "import this package as leadlight.training; the bare name would load a second copy of every class"
+    )

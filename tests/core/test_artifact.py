@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from leadlight.core import artifact
 from leadlight.core.catalog import Catalog, Feature, Topic, Vocabulary
 from leadlight.core.contributions import Additive, Boosted, Term

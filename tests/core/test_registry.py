@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+
 from leadlight.core import artifact, settings
 from leadlight.core.catalog import Catalog, Feature, Vocabulary
 from leadlight.core.contributions import Additive, Term

@@ -18,7 +18,8 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from leadlight.core.clock import NEVER
+
+from leadlight.core.clock import NEVER, to_micros
 from leadlight.core.history import TABLES, Attribute, FlatOutcome, History, KnownWhen
 
 __all__ = ["history", "micros"]
@@ -79,7 +80,7 @@ def history(
 def micros(when: str | datetime | pd.Timestamp | int | None) -> int:
     """Return a time as the compiled loops know it; None is NEVER."""
     stamp = _time(when)
-    return NEVER if stamp is pd.NaT else int(stamp.as_unit("us").value)
+    return NEVER if stamp is pd.NaT else to_micros(stamp.to_pydatetime())
 
 
 def _time(when: Any) -> Any:
@@ -89,16 +90,16 @@ def _time(when: Any) -> Any:
     return (stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")).as_unit("us")
 
 
-def _column(name: str, values: Sequence[Any]) -> pd.Series[Any]:
+def _column(table: str, name: str, values: Sequence[Any]) -> pd.Series[Any]:
     if name in _TIMES:
         return pd.Series([_time(value) for value in values], dtype="datetime64[us, UTC]")
-    if name in _NUMBERS:
+    if name in _NUMBERS and table != "attribute_changes":
         return pd.Series([float("nan") if value is None else float(value) for value in values], dtype="float64")
     return pd.Series([None if value is None else str(value) for value in values], dtype="str")
 
 
 def _table(name: str, rows: Sequence[Row]) -> pd.DataFrame:
-    data = {column: _column(column, [row.get(column) for row in rows]) for column in TABLES[name]}
+    data = {column: _column(name, column, [row.get(column) for row in rows]) for column in TABLES[name]}
     if "recorded_at" in data:
         happened = data["created_at" if name == "leads" else "occurred_at"]
         data["recorded_at"] = data["recorded_at"].fillna(happened)

@@ -1,0 +1,160 @@
+"""``leadlight demo``: the whole path on a simulated company, from nothing to a served ranking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from leadlight.cli import screen
+from leadlight.cli.inputs import JsonOption, read_agreement, read_history
+from leadlight.cli.train import VERDICT_SAYS_NO
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leadlight.core.artifact import TrainedModel
+    from leadlight.core.history import History
+    from leadlight.core.settings import Settings
+    from leadlight.training.run import Trained
+
+__all__ = ["demo"]
+
+_SHOWN: Final = 12
+
+
+def demo(
+    leads: Annotated[int, typer.Option("--leads", min=200, help="Size of the simulated company.")] = 3000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same company.")] = 0,
+    folder: Annotated[Path, typer.Option("--dir", help="Becomes the home; the history lies in its history/.")] = Path(
+        "demo"
+    ),
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after the ranking.")] = False,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where to serve on 127.0.0.1.")] = 8000,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate a company, train, promote, score its open leads, print the ranking, then serve it.
+
+    The clock of the service stands at the end of the simulated history.
+    """
+    from leadlight.core import settings
+    from leadlight.core.clock import FixedClock
+    from leadlight.core.registry import cached_champion
+
+    setting = settings.load(home=folder)
+    screen.note(f"Home: {setting.home_path}")
+    steps = screen.Steps()
+    data = setting.home_path / "history"
+    history = _company(data, leads, seed, steps)
+    trained, version = _train(history, data, seed, setting, steps)
+    if version is None:
+        screen.note(trained.report.verdict.text)
+        if as_json:
+            screen.emit({"verdict": trained.verdict, "seconds": steps.seconds})
+        raise typer.Exit(VERDICT_SAYS_NO)
+    model, _ = cached_champion(setting)
+    with steps.step("score", "Scoring the open leads"):
+        ranking = _ranking(model, history, version, data)
+    _show(ranking)
+    figures = _figures(trained, data)
+    _say(figures)
+    if as_json:
+        screen.emit({"verdict": trained.verdict, **figures, "model_version": version, "seconds": steps.seconds})
+    if not no_serve:
+        from leadlight.serving.run import serve
+
+        assert history.ended_at is not None  # a simulated company has dates
+        clock = FixedClock(history.ended_at.to_pydatetime())
+        serve(setting, clock=clock, host="127.0.0.1", port=port, history=history)
+
+
+def _company(data: Path, leads: int, seed: int, steps: screen.Steps) -> History:
+    from leadlight.training.simulate import simulate, write
+
+    with steps.step("simulate", f"Simulating a company with {leads:,} leads"):
+        write(simulate(leads=leads, seed=seed), data)
+    with steps.step("read", "Reading and checking its history"):
+        return read_history(data, None)
+
+
+def _train(
+    history: History, data: Path, seed: int, setting: Settings, steps: screen.Steps
+) -> tuple[Trained, int | None]:
+    from leadlight.core.registry import Registry
+    from leadlight.training.register import register
+    from leadlight.training.run import train
+
+    with steps.step("train", "Training the candidates"):
+        terms = read_agreement(data, None)
+        trained = train(history, terms, seed=seed, progress=lambda step: screen.note(f"  {step}"))
+    with steps.step("register", "Registering and promoting in MLflow"):
+        registry = Registry(setting)
+        version = register(registry, trained, seed=seed)[1]
+        if version is not None:
+            registry.promote(str(version))
+    return trained, version
+
+
+def _ranking(model: TrainedModel, history: History, version: int, data: Path) -> pd.DataFrame:
+    """Score the open leads, write them beside the history, and rank them by model and by points."""
+    import pandas as pd
+
+    from leadlight.serving.batch import score_history
+
+    scored = pd.concat(score_history(model, history, version=version, reasons=3), ignore_index=True)
+    ranked = scored.sort_values(["log_odds", "lead_id"], ascending=[False, True], ignore_index=True)
+    ranked["rank"] = range(1, len(ranked) + 1)
+    ranked["scorecard_rank"] = ranked["scorecard_points"].rank(ascending=False, method="min").astype("Int64")
+    ranked.to_csv(data.parent / "ranking.csv", index=False)
+    return ranked
+
+
+def _show(ranking: pd.DataFrame) -> None:
+    rows = [
+        (
+            str(row.rank),
+            str(row.scorecard_rank),
+            str(row.lead_id),
+            str(row.score),
+            screen.percent(None if row.probability != row.probability else row.probability),
+            str(row.grade),
+            str(row.reason_1),
+        )
+        for row in ranking.head(_SHOWN).itertuples(index=False)
+    ]
+    head = ("rank", "card's rank", "lead", "score", "chance", "grade", "why")
+    screen.table(f"The first {len(rows)} of {len(ranking):,} open leads", head, rows, numbers_from=7)
+
+
+def _figures(trained: Trained, data: Path) -> dict[str, Any]:
+    """Compare scorecard, champion and what could be known at all, on the same later moments."""
+    from leadlight.training.ceiling import ceiling_auc
+
+    chosen = trained.model.kind if trained.model is not None else "scorecard"
+    areas = {c.kind: c.ranking for c in trained.report.candidates}
+    return {
+        "champion": chosen,
+        "auc": {
+            "scorecard": areas["scorecard"]["auc"].value,
+            "champion": areas[chosen]["auc"].value,
+            "ceiling": ceiling_auc(trained.looked_at, data / "truth.parquet"),
+        },
+        "caught_in_top_10_percent": {
+            "scorecard": areas["scorecard"]["top_10"].value,
+            "champion": areas[chosen]["top_10"].value,
+        },
+    }
+
+
+def _say(figures: dict[str, Any]) -> None:
+    areas, caught = figures["auc"], figures["caught_in_top_10_percent"]
+    screen.note(
+        f"On later moments that none had seen: AUC {screen.number(areas['scorecard'])} by the hand-picked points, "
+        f"{screen.number(areas['champion'])} by the champion ({figures['champion']}), "
+        f"{screen.number(areas['ceiling'])} is the most that could be known."
+    )
+    screen.note(
+        f"The best tenth of the list holds {screen.percent(caught['scorecard'])} of the conversions by points, "
+        f"{screen.percent(caught['champion'])} by the champion."
+    )

@@ -1,0 +1,86 @@
+"""``leadlight train``."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from leadlight.cli import screen
+from leadlight.cli.inputs import (
+    AgreementOption,
+    DataOption,
+    JsonOption,
+    MappingOption,
+    read_agreement,
+    read_history,
+)
+from leadlight.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["AsOfOption", "SeedOption", "as_timestamp", "train"]
+
+AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Use only what was known then; a date or a UTC time.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same model.")]
+
+VERDICT_SAYS_NO = 1
+
+
+def train(
+    data: DataOption,
+    mapping: MappingOption = None,
+    agreement: AgreementOption = None,
+    as_of: AsOfOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train all candidates, evaluate them on later moments, log to MLflow, register the best as challenger.
+
+    Exit 1 where there is no signal, or too little to tell: nothing is registered then.
+    """
+    from leadlight.cli.reports import print_report
+    from leadlight.core import settings
+    from leadlight.core.registry import Registry
+    from leadlight.training.register import register
+    from leadlight.training.run import train as run_training
+
+    until = as_timestamp(as_of)
+    setting = settings.load()
+    screen.note(f"Home: {setting.home_path}")
+    history, terms = read_history(data, mapping), read_agreement(data, agreement)
+    registry = Registry(setting)
+    trained = run_training(history, terms, as_of=until, seed=seed, progress=lambda step: screen.note(f"{step} ..."))
+    run_id, version = register(registry, trained, seed=seed)
+    print_report(trained.report.to_dict())
+    if version is not None:
+        screen.note(f"Registered as version {version}, the challenger (MLflow run {run_id}).")
+        screen.note("Promote it with: leadlight models promote challenger")
+    if as_json:
+        told = trained.report.to_dict()
+        screen.emit({"verdict": trained.verdict, "version": version, "run_id": run_id, "report": told})
+    if trained.model is None:
+        raise typer.Exit(VERDICT_SAYS_NO)
+
+
+def as_timestamp(text: str | None) -> pd.Timestamp | None:
+    """Read a date or a time that a person typed; without a zone it is UTC, as everything here.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+    """
+    if text is None:
+        return None
+    import pandas as pd
+
+    try:
+        read = pd.Timestamp(text)
+    except ValueError:
+        raise UsageError(f"--as-of {text!r} is no date; write it as 2026-11-23 or 2026-11-23T08:00:00Z.") from None
+    if read is pd.NaT:
+        raise UsageError("--as-of is empty; write it as 2026-11-23 or 2026-11-23T08:00:00Z.")
+    return read.tz_localize(UTC) if read.tzinfo is None else read.tz_convert(UTC)

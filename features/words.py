@@ -1,0 +1,240 @@
+"""The words for activities, stages, channels and attributes in English and Spanish, and who does what.
+
+What stands in the tables is worded with care; everything else gets a tidy label made from its own name. The
+sentences made
+of these words are in `features.topics`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+__all__ = [
+    "ACTIVITIES",
+    "Noun",
+    "attribute_label",
+    "channel_name",
+    "doer",
+    "is_voluntary",
+    "level_name",
+    "noun",
+    "stage_name",
+    "tidy",
+    "type_name",
+]
+
+
+class Noun(NamedTuple):
+    """How an activity is called, who does it, and whether it is a voluntary act towards us."""
+
+    en: str
+    en_many: str
+    es: str
+    es_many: str
+    feminine: bool = True
+    doer: str = "lead"
+    voluntary: bool = True
+
+
+ACTIVITIES: Final[Mapping[str, Noun]] = {
+    "web_visit": Noun("web visit", "web visits", "visita web", "visitas web"),
+    "page_view": Noun("page view", "page views", "página vista", "páginas vistas"),
+    "pricing_view": Noun("pricing page view", "pricing page views", "visita a precios", "visitas a precios"),
+    "form_fill": Noun("form fill", "form fills", "formulario enviado", "formularios enviados", feminine=False),
+    "demo_request": Noun("demo request", "demo requests", "solicitud de demo", "solicitudes de demo"),
+    "contact_request": Noun("contact request", "contact requests", "solicitud de contacto", "solicitudes de contacto"),
+    "trial_start": Noun("trial start", "trial starts", "inicio de prueba", "inicios de prueba", feminine=False),
+    "content_download": Noun(
+        "content download", "content downloads", "descarga de contenido", "descargas de contenido"
+    ),
+    "webinar": Noun("webinar", "webinars", "webinar", "webinars", feminine=False),
+    "webinar_registered": Noun(
+        "webinar registration", "webinar registrations", "inscripción a webinar", "inscripciones a webinar"
+    ),
+    "webinar_attended": Noun(
+        "attended webinar", "attended webinars", "asistencia a webinar", "asistencias a webinar"
+    ),
+    "event_attended": Noun("attended event", "attended events", "asistencia a evento", "asistencias a evento"),
+    "chat": Noun("chat", "chats", "chat", "chats", feminine=False),
+    "email_click": Noun("email click", "email clicks", "clic en correo", "clics en correo", feminine=False),
+    "email_reply": Noun("email reply", "email replies", "respuesta por correo", "respuestas por correo"),
+    "inbound_call": Noun("inbound call", "inbound calls", "llamada recibida", "llamadas recibidas"),
+    # Opened by mail scanners and privacy relays as often as by people: no voluntary act.
+    "email_open": Noun(
+        "email open", "email opens", "apertura de correo", "aperturas de correo", voluntary=False
+    ),
+    "unsubscribe": Noun("unsubscribe", "unsubscribes", "baja", "bajas", voluntary=False),
+    "email_unsubscribe": Noun("unsubscribe", "unsubscribes", "baja", "bajas", voluntary=False),
+    "job_page_view": Noun(
+        "careers page view", "careers page views", "visita a empleo", "visitas a empleo", voluntary=False
+    ),
+    "call": Noun("call", "calls", "llamada", "llamadas", doer="rep", voluntary=False),
+    "call_attempt": Noun(
+        "call attempt", "call attempts", "intento de llamada", "intentos de llamada", False, "rep", False
+    ),
+    "meeting": Noun("meeting", "meetings", "reunión", "reuniones", doer="rep", voluntary=False),
+    "demo": Noun("demo", "demos", "demo", "demos", doer="rep", voluntary=False),
+    "email_sent": Noun("email sent", "emails sent", "correo enviado", "correos enviados", False, "rep", False),
+    "sales_email": Noun("sales email", "sales emails", "correo de ventas", "correos de ventas", False, "rep", False),
+    "sms_sent": Noun("text message sent", "text messages sent", "SMS enviado", "SMS enviados", False, "rep", False),
+    "linkedin_message": Noun(
+        "LinkedIn message", "LinkedIn messages", "mensaje de LinkedIn", "mensajes de LinkedIn", False, "rep", False
+    ),
+    "note": Noun("note", "notes", "nota", "notas", doer="rep", voluntary=False),
+    "task": Noun("task", "tasks", "tarea", "tareas", doer="rep", voluntary=False),
+    "email_delivered": Noun(
+        "email delivered", "emails delivered", "correo entregado", "correos entregados", False, "system", False
+    ),
+    "email_bounce": Noun(
+        "email bounce", "email bounces", "correo devuelto", "correos devueltos", False, "system", False
+    ),
+    "(other)": Noun(
+        "activity of another kind", "activities of another kind", "actividad de otro tipo", "actividades de otro tipo",
+        voluntary=False,
+    ),
+    "(any)": Noun(
+        "activity by the lead", "activities by the lead", "actividad del lead", "actividades del lead", voluntary=False
+    ),
+}  # fmt: skip
+
+_STAGES: Final[Mapping[str, tuple[str, str]]] = {
+    "new": ("new", "nuevo"),
+    "engaged": ("engaged", "con interés"),
+    "mql": ("MQL", "MQL"),
+    "sal": ("SAL", "SAL"),
+    "sql": ("SQL", "SQL"),
+    "opportunity": ("opportunity", "oportunidad"),
+    "customer": ("customer", "cliente"),
+    "recycled": ("recycled", "reciclado"),
+    "disqualified": ("disqualified", "descartado"),
+}
+
+_CHANNELS: Final[Mapping[str, tuple[str, str]]] = {
+    "web": ("the web", "web"),
+    "email": ("email", "correo"),
+    "phone": ("phone", "teléfono"),
+    "event": ("an event", "evento"),
+    "social": ("social media", "redes sociales"),
+    "paid_search": ("paid search", "búsqueda de pago"),
+    "organic_search": ("organic search", "búsqueda orgánica"),
+    "organic": ("organic search", "búsqueda orgánica"),
+    "referral": ("referral", "recomendación"),
+    "partner": ("a partner", "socio"),
+    "direct": ("direct", "directo"),
+}
+
+_ATTRIBUTES: Final[Mapping[str, tuple[str, str]]] = {
+    "source": ("Source", "Origen"),
+    "lead_source": ("Lead source", "Origen del lead"),
+    "origin": ("Origin", "Origen"),
+    "campaign": ("Campaign", "Campaña"),
+    "channel": ("Channel", "Canal"),
+    "industry": ("Industry", "Sector"),
+    "employees": ("Employees", "Empleados"),
+    "company_size": ("Company size", "Tamaño de la empresa"),
+    "revenue": ("Revenue", "Facturación"),
+    "annual_revenue": ("Annual revenue", "Facturación anual"),
+    "budget": ("Budget", "Presupuesto"),
+    "country": ("Country", "País"),
+    "region": ("Region", "Región"),
+    "city": ("City", "Ciudad"),
+    "language": ("Language", "Idioma"),
+    "title": ("Title", "Cargo"),
+    "job_title": ("Job title", "Cargo"),
+    "role": ("Role", "Función"),
+    "seniority": ("Seniority", "Nivel jerárquico"),
+    "department": ("Department", "Departamento"),
+    "occupation": ("Occupation", "Ocupación"),
+    "job": ("Job", "Profesión"),
+    "age": ("Age", "Edad"),
+    "education": ("Education", "Estudios"),
+    "product": ("Product", "Producto"),
+    "technology": ("Technology", "Tecnología"),
+}
+
+_LEVELS: Final[Mapping[str, tuple[str, str]]] = {
+    "yes": ("yes", "sí"),
+    "no": ("no", "no"),
+    "true": ("yes", "sí"),
+    "false": ("no", "no"),
+}
+
+_UNWELCOME: Final = re.compile(
+    r"unsub|bounce|complain|spam|no.?show|cancel|opt.?out|declin|reject|refus|career|job", re.I
+)
+
+
+def tidy(name: str) -> str:
+    """Return a name as a label; braces would be taken for a template's and become parentheses.
+
+    Examples
+    --------
+    >>> tidy("whitepaper_read"), tidy("lastPageSeen"), tidy("  ")
+    ('Whitepaper read', 'Last page seen', 'unnamed')
+    """
+    parts = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", name.translate({123: "(", 125: ")"}))
+    spaced = re.sub(r"[\s_\-]+", " ", parts).strip() or "unnamed"
+    if parts != name and not name.isupper():
+        spaced = " ".join(word if word.isupper() else word.lower() for word in spaced.split(" "))
+    return spaced if spaced == "unnamed" else spaced[0].upper() + spaced[1:]
+
+
+def doer(kind: str) -> str | None:
+    """Return who usually does an activity: lead, rep or system; None where its name says nothing."""
+    if kind in ACTIVITIES:
+        return ACTIVITIES[kind].doer
+    return "rep" if re.search(r"(^|_)(sent|outbound)($|_)", kind) else None
+
+
+def is_voluntary(kind: str, doers: Mapping[str, str]) -> bool:
+    """Whether a type is surely a lead's own voluntary act towards us, so that more of it may only raise."""
+    if doers.get(kind) != "lead":
+        return False
+    return ACTIVITIES[kind].voluntary if kind in ACTIVITIES else not _UNWELCOME.search(kind)
+
+
+def type_name(kind: str, language: str) -> str:
+    """Return an activity type as it reads within a sentence."""
+    called = noun(kind)
+    return called.es if language == "es" else called.en
+
+
+def stage_name(stage: str, language: str) -> str:
+    """Return a stage as it reads within a sentence."""
+    return _pick(_STAGES, stage, language) or tidy(stage)
+
+
+def channel_name(channel: str, language: str) -> str:
+    """Return a channel as it reads within a sentence."""
+    return _pick(_CHANNELS, channel, language) or tidy(channel)
+
+
+def level_name(level: str, language: str) -> str:
+    """Return an attribute's level: as the company writes it, but yes and no in the reader's language."""
+    return _pick(_LEVELS, level.lower(), language) or level
+
+
+def _pick(table: Mapping[str, tuple[str, str]], word: str, language: str) -> str | None:
+    return table[word][language == "es"] if word in table else None
+
+
+def noun(kind: str) -> Noun:
+    """Return how an activity is called; a type without words of its own is named in quotes."""
+    if kind in ACTIVITIES:
+        return ACTIVITIES[kind]
+    label = tidy(kind)
+    return Noun(
+        f"activity of type “{label}”",
+        f"activities of type “{label}”",
+        f"actividad de tipo «{label}»",
+        f"actividades de tipo «{label}»",
+    )
+
+
+def attribute_label(attribute: str, label: str) -> tuple[str, str]:
+    """Return an attribute's label in English and Spanish; one that the owner chose is used in both."""
+    if label in ("", attribute) and attribute.lower() in _ATTRIBUTES:
+        return _ATTRIBUTES[attribute.lower()]
+    return tidy(label or attribute), tidy(label or attribute)

@@ -1,0 +1,85 @@
+"""Answers as JSON-ready data; their shapes are in `schemas`, and the tests hold both together."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi.responses import Response
+
+from leadlight.core.clock import from_micros
+from leadlight.serving.scorer import Answer, Scorer
+
+__all__ = ["json_response", "model_document", "model_name", "score_document"]
+
+
+def score_document(scorer: Scorer, answer: Answer, receipt_id: str | None, degraded: tuple[str, ...]) -> dict[str, Any]:
+    """Return the answer to one scored lead, by `schemas.ScoreAnswer`."""
+    model = scorer.model
+    return {
+        "lead_id": answer.lead_id,
+        "as_of": from_micros(answer.as_of).isoformat().replace("+00:00", "Z"),
+        "score": answer.score,
+        "grade": answer.grade,
+        "band": answer.band,
+        "probability": scorer.shown_probability(answer),
+        "base_log_odds": answer.base_log_odds,
+        "log_odds": answer.log_odds,
+        "components": answer.shares.components,
+        "reasons": [reason.as_dict() for reason in answer.reasons],
+        "other_reasons_impact": answer.other_reasons_impact,
+        "missing": answer.missing,
+        "confidence": answer.confidence,
+        "scorecard_points": answer.scorecard_points,
+        "probability_status": model.probability_status,
+        "horizon_days": model.horizon_days,
+        "degraded": list(degraded),
+        "ignored": answer.ignored.as_dict(),
+        "model": model_name(scorer),
+        "agreement_version": str(model.agreement["version"]),
+        "receipt_id": receipt_id,
+    }
+
+
+def model_name(scorer: Scorer) -> dict[str, Any]:
+    """Return which model answers, by `schemas.ModelName`."""
+    return {"name": scorer.name, "version": scorer.version, "kind": scorer.model.kind}
+
+
+def model_document(scorer: Scorer) -> dict[str, Any]:
+    """Return what serves, by `schemas.ModelAnswer`."""
+    model, catalog = scorer.model, scorer.model.catalog
+    vocabulary, agreement = catalog.vocabulary, scorer.model.agreement
+    return {
+        **model_name(scorer),
+        "probability_status": model.probability_status,
+        "dated": catalog.dated,
+        "agreement": {
+            "version": str(agreement["version"]),
+            "goal_stage": catalog.goal_stage,
+            "horizon_days": model.horizon_days,
+            "grades": dict(agreement["grades"]),
+            "leads_per_week": agreement.get("leads_per_week"),
+            "defaults": list(agreement.get("defaults", ())),
+        },
+        "baseline": {"leads": model.baseline.leads, "conversions": model.baseline.conversions},
+        "attributes": [
+            {"name": name, "kind": kind, "levels": list(vocabulary.levels.get(name, ()))}
+            for name, kind in vocabulary.attributes.items()
+        ],
+        "activity_types": list(vocabulary.activity_types),
+        "channels": list(vocabulary.channels),
+        "stages": list(vocabulary.stages),
+        "features": [catalog.columns[i] for i in catalog.inputs],
+        "left_out": dict(catalog.left_out),
+        "bands": {"hot": model.hot_score, "warm": model.warm_score},
+        "catalog_fingerprint": catalog.fingerprint,
+        "facts": dict(model.facts),
+    }
+
+
+def json_response(document: Any, language: str = "en") -> Response:
+    """Return a document as an answer; floats are written so that they read back to the same bits."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"}
+    return Response(text, headers=headers, media_type="application/json")

@@ -1,0 +1,150 @@
+"""Reading a request's body: bounded, and strict where JSON readers usually guess.
+
+Refused: more bytes than are allowed (before they are read), other media types, broken UTF-8, NaN and Infinity,
+numbers beyond a float, a key given twice, deep nesting, half characters and NUL.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+from fastapi import Request
+
+from leadlight.core.errors import Problem
+from leadlight.serving.api.problems import Refusal
+from leadlight.serving.words import say
+
+__all__ = ["parse", "read_body"]
+
+_WHERE: Final = "body"
+_BAD_ESCAPE: Final = re.compile(r"\\u(?:[dD][89abAB]|[dD][cdefCDEF]|0000)")
+_BAD_CHARACTER: Final = re.compile("[\ud800-\udfff\x00]")
+
+
+async def read_body(request: Request, limit: int, language: str) -> bytes:
+    """Return the body's bytes.
+
+    Parameters
+    ----------
+    request : Request
+    limit : int
+        Bytes. A declared length above it is refused at once; an undeclared one as soon as it is passed.
+    language : {"en", "es"}
+
+    Raises
+    ------
+    Refusal
+        ``wrong_media_type``, ``too_large`` or ``not_json`` (an empty body).
+    """
+    _check_media_type(request.headers.get("content-type"))
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
+        raise Refusal("too_large", limit=limit)
+    read = bytearray()
+    async for part in request.stream():
+        read += part
+        if len(read) > limit:
+            raise Refusal("too_large", limit=limit)
+    if not read.strip():
+        _refuse("empty_body", language)
+    return bytes(read)
+
+
+def _check_media_type(header: str | None) -> None:
+    """No header is taken as JSON; a wrong one is refused, for it tells of another mistake."""
+    if header is None:
+        return
+    media_type = header.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise Refusal("wrong_media_type", found=media_type[:100] or '""')
+
+
+def parse(body: bytes, language: str) -> Any:
+    """Return the JSON value of a body.
+
+    Raises
+    ------
+    Refusal
+        ``not_json``, naming the rule that is broken.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        _refuse("not_utf8", language, byte=error.start)
+    try:
+        value = json.loads(
+            text, parse_constant=_not_a_number, parse_float=_finite, parse_int=_whole, object_pairs_hook=_once_each
+        )
+    except _Broken as broken:
+        _refuse(broken.rule, language, **broken.values)
+    except json.JSONDecodeError as error:
+        _refuse("not_json", language, line=error.lineno, column=error.colno)
+    except RecursionError:  # what is nested less deeply, but deeper than the schema, the schema refuses
+        _refuse("nested_too_deep", language)
+    if _may_be_bad(text) and any(_BAD_CHARACTER.search(found) for found in _texts(value)):
+        _refuse("bad_character", language)
+    return value
+
+
+class _Broken(Exception):
+    """What a hook of the JSON reader found."""
+
+    def __init__(self, rule: str, **values: object) -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.values = values
+
+
+def _not_a_number(found: str) -> NoReturn:
+    raise _Broken("not_a_number", found=found)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise _Broken("number_too_large")
+    return value
+
+
+def _whole(digits: str) -> int:
+    """A whole number must fit a float, for features are floats."""
+    if len(digits) > 308:
+        raise _Broken("number_too_large")
+    return int(digits)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Broken("duplicate_key", key=json.dumps(twice[:100], ensure_ascii=False))
+    return found
+
+
+def _may_be_bad(text: str) -> bool:
+    """Only an escape can write half a character or NUL into a text that was valid UTF-8."""
+    return "\\u" in text and _BAD_ESCAPE.search(text) is not None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield all texts and keys of a JSON value; without recursion, for it may be nested deeply."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _refuse(rule: str, language: str, **values: object) -> NoReturn:
+    raise Refusal("not_json", [Problem(_WHERE, rule, say(f"rule.{rule}", language, **values))])

@@ -1,0 +1,138 @@
+"""The composition root: settings in, application out. Importing this module builds nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from leadlight.core.artifact import TrainedModel
+from leadlight.core.clock import Clock
+from leadlight.core.registry import cached_champion
+from leadlight.core.settings import Settings
+from leadlight.serving.api import problems, schemas
+from leadlight.serving.api.routes import router
+from leadlight.serving.champion import Champion
+from leadlight.serving.desk import Desk
+from leadlight.serving.late_pages import LatePages
+from leadlight.serving.store.database import ReceiptDatabase
+from leadlight.serving.store.ids import ReceiptIds
+from leadlight.serving.store.keeper import ReceiptKeeper
+from leadlight.serving.store.spool import Spool
+from leadlight.serving.web.routes import mount
+
+if TYPE_CHECKING:
+    from leadlight.core.history import History
+
+__all__ = ["create_app"]
+
+SPOOL_FILE: Final = "receipts.spool.jsonl"
+"""In the home: receipts that wait for the database."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock,
+    model: TrainedModel | None = None,
+    version: int | None = None,
+    store: ReceiptKeeper | None = None,
+    history: History | None = None,
+) -> FastAPI:
+    """Build the service.
+
+    Nothing is opened before the app starts; then it answers at once, and the model is loaded beside it: until that is
+    done ``/readyz`` and scoring answer 503 with the reason.
+
+    Parameters
+    ----------
+    settings : Settings
+    clock : Clock
+        Says what "now" is: the default ``as_of`` and the limit of any.
+    model, version : TrainedModel, int, optional
+        Serve this one instead of the champion cached in the home.
+    store : ReceiptKeeper, optional
+        Instead of the settings' database and the spool in the home.
+    history : History, optional
+        Whose open leads the pages list.
+    """
+    keeper = store or ReceiptKeeper(ReceiptDatabase(settings.database), Spool(settings.home_path / SPOOL_FILE))
+    desk = Desk(settings, clock, Champion(_finder(settings, model, version)), keeper, ReceiptIds(clock))
+    pages = None if history is None else LatePages(desk, history)
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(keeper.open)
+        loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages))
+        yield
+        await loading
+        await asyncio.to_thread(keeper.close)
+
+    app = FastAPI(
+        title="Leadlight API",
+        summary="Ranks leads by how likely each is to convert, and says why.",
+        version=metadata.version("leadlight"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=running,
+    )
+    app.state.desk = desk
+    app.state.pages = pages
+    app.include_router(router())
+    mount(app)
+    problems.install(app)
+    app.openapi = _describing(app)  # type: ignore[method-assign] # FastAPI's own way to extend the document
+    return app
+
+
+def _finder(
+    settings: Settings, model: TrainedModel | None, version: int | None
+) -> Callable[[], tuple[TrainedModel, int]]:
+    if model is None:
+        return lambda: cached_champion(settings)
+    return lambda: (model, 0 if version is None else version)
+
+
+def _load(desk: Desk, pages: LatePages | None) -> None:
+    desk.champion.load()
+    if pages is not None:
+        pages.prepare()
+
+
+def _describing(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """Add the requests' schemas, which the handlers read themselves, to the document that FastAPI makes."""
+    make = app.openapi
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = make()
+            _, definitions = models_json_schema(
+                [
+                    (schemas.ScoreRequest, "validation"),
+                    (schemas.BatchRequest, "validation"),
+                    (schemas.ProblemDetails, "validation"),
+                ],
+                ref_template="#/components/schemas/{model}",
+            )
+            known = made.setdefault("components", {}).setdefault("schemas", {})
+            for name, schema in definitions["$defs"].items():
+                known.setdefault(name, schema)
+            _forget_own_refusals(made)
+        return app.openapi_schema or make()
+
+    return document
+
+
+def _forget_own_refusals(document: dict[str, Any]) -> None:
+    """Take out FastAPI's description of its own 422, which this app never sends."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]

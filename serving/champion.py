@@ -1,0 +1,81 @@
+"""The model that serves: loaded beside the running service, so that it can say what it is waiting for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from threading import Lock
+
+from leadlight.core.artifact import TrainedModel, encode_values
+from leadlight.core.errors import LeadlightError, NoChampion, Unavailable
+from leadlight.features.warm import warm
+from leadlight.serving.scorer import Scorer
+
+__all__ = ["Champion", "Starting"]
+
+_log = logging.getLogger("leadlight.serving")
+
+
+class Starting(Unavailable):
+    """The model is being loaded and the features compiled; it takes seconds on a new machine."""
+
+    code = "starting"
+
+
+class Champion:
+    """Holds the scorer once it is ready, and until then the reason why not.
+
+    Parameters
+    ----------
+    find : callable
+        Returns the model and its version, or raises; `leadlight.core.registry.cached_champion` with settings.
+    """
+
+    def __init__(self, find: Callable[[], tuple[TrainedModel, int]]) -> None:
+        self._find = find
+        self._lock = Lock()
+        self._scorer: Scorer | None = None
+        self._trouble: Exception = Starting("the model is being loaded")
+
+    def load(self) -> None:
+        """Load the model and run it once, so that no request waits for compilers or libraries; never raises."""
+        with self._lock:
+            if self._scorer is not None:
+                return
+            try:
+                self._scorer = self._ready()
+            except LeadlightError as error:
+                self._trouble = error
+            except Exception as error:  # whatever a broken model raises, the service stays up and says so
+                _log.exception("the champion could not be loaded")
+                self._trouble = error
+
+    def _ready(self) -> Scorer:
+        model, version = self._find()
+        scorer = Scorer(model, version)
+        warm()
+        scorer.explain(encode_values(model.catalog, {}), "", 0)
+        return scorer
+
+    def look_again(self) -> None:
+        """Load if there was no champion before: one may have been promoted since."""
+        if isinstance(self._trouble, NoChampion):
+            self.load()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a scorer."""
+        return self._scorer is not None
+
+    @property
+    def scorer(self) -> Scorer:
+        """The scorer.
+
+        Raises
+        ------
+        Exception
+            What stands in the way, if it is not ready.
+        """
+        if self._scorer is None:
+            raise self._trouble
+        return self._scorer

@@ -1,0 +1,273 @@
+"""The ranked queue: a history's open leads, scored in memory, as the pages show them.
+
+Scores are worked out once for all; words, evidence and receipts only for the leads that are shown: every score
+that a person sees has a receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from leadlight.core.artifact import TrainedModel
+from leadlight.core.clock import FixedClock, from_micros
+from leadlight.core.history import History
+from leadlight.features.timeline import Timeline
+from leadlight.serving import lead_facts
+from leadlight.serving.bars import component_bars
+from leadlight.serving.batch import CHUNK, current_stages, matrix_of, open_leads
+from leadlight.serving.desk import Desk
+from leadlight.serving.events import Events
+from leadlight.serving.pages_data import AgreementFacts, Band, LeadPage, ModelFacts, QueuePage, QueueRow
+from leadlight.serving.reasons import Reason
+from leadlight.serving.scorer import Answer, Scorer
+from leadlight.serving.words import say
+
+__all__ = ["RankedQueue"]
+
+_SHORT_VERSION: Final = 12
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """Open leads by rank; every array has one entry a lead, the strongest first.
+
+    Attributes
+    ----------
+    rows : array
+        Row in ``history.leads``.
+    matrix : array of shape (n_leads, n_features)
+    score : array, dtype int64
+    points, points_rank : array or None
+        None where the agreement has no points; equal points share the best rank.
+    """
+
+    rows: NDArray[np.int64]
+    matrix: NDArray[np.float64]
+    score: NDArray[np.int64]
+    points: NDArray[np.float64] | None
+    points_rank: NDArray[np.int64] | None
+
+    @classmethod
+    def of(cls, model: TrainedModel, history: History, as_of: int) -> _Ranking:
+        rows = open_leads(history, model.catalog, as_of)
+        timeline = Timeline.from_history(history, model.catalog.vocabulary)
+        matrix = matrix_of(model.catalog, timeline, rows, as_of)
+        parts = [model.score(matrix[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)]
+        log_odds = np.concatenate([np.zeros(0), *(part.log_odds for part in parts)])
+        score = np.concatenate([np.zeros(0, np.int64), *(part.score for part in parts)])
+        ids = history.leads["lead_id"].to_numpy()[rows].astype(str)
+        order = np.lexsort((ids, -np.round(log_odds, 9)))
+        matrix = matrix[order]
+        points = model.scorecard_points(matrix) if model.points else None
+        return cls(rows[order], matrix, score[order], points, None if points is None else _shared_ranks(points))
+
+
+def _shared_ranks(points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return ranks from 1, the most points first; equals share the best.
+
+    Examples
+    --------
+    >>> _shared_ranks(np.array([5.0, 20.0, 5.0])).tolist()
+    [2, 1, 2]
+    """
+    return np.searchsorted(np.sort(-points), -points, side="left").astype(np.int64) + 1
+
+
+class RankedQueue:
+    """The open leads of a history at the clock's time.
+
+    Parameters
+    ----------
+    desk : Desk
+        Its clock says the moment; its keeper takes the receipts of what is shown.
+    scorer : Scorer
+    history : History
+    """
+
+    def __init__(self, desk: Desk, scorer: Scorer, history: History) -> None:
+        self._desk, self._scorer, self._history = desk, scorer, history
+        self._as_of = desk.now()
+        self._ranking = _Ranking.of(scorer.model, history, self._as_of)
+        leads = history.leads.iloc[self._ranking.rows]
+        self._ids: list[str] = leads["lead_id"].tolist()
+        self._place = {lead_id: place for place, lead_id in enumerate(self._ids)}
+        self._accounts = _or_none(leads["account_id"])
+        self._owners = _or_none(leads["owner_id"])
+        self._stages = _or_none(leads["lead_id"].map(current_stages(history, self._as_of)).astype("str"))
+        self._created = leads["created_at"].tolist()
+        self._bands = [scorer.model.band(int(score)) for score in self._ranking.score]
+        self._events = Events(history, self._ids)
+        self._receipts: dict[str, str] = {}
+        self._lock = Lock()
+
+    def queue(
+        self,
+        *,
+        language: str,
+        offset: int = 0,
+        limit: int = 50,
+        band: Band | None = None,
+        minimum_score: int = 0,
+        owner: str | None = None,
+    ) -> QueuePage:
+        """Return one page of the ranked list."""
+        scores = self._ranking.score
+        chosen = [
+            place
+            for place in range(len(self._ids))
+            if (band is None or self._bands[place] == band)
+            and scores[place] >= minimum_score
+            and (owner is None or self._owners[place] == owner)
+        ]
+        shown = chosen[offset : offset + limit]
+        answers = [self._answer(place, language) for place in shown]
+        receipt_ids, degraded = self._keep(answers)
+        return QueuePage(
+            rows=tuple(
+                self._row(place, answer, receipt_id)
+                for place, answer, receipt_id in zip(shown, answers, receipt_ids, strict=True)
+            ),
+            total=len(chosen),
+            offset=offset,
+            limit=limit,
+            band=band,
+            counts={name: self._bands.count(name) for name in ("hot", "warm", "cold")},
+            as_of=from_micros(self._as_of),
+            fixed_clock=self._fixed_clock,
+            model=self._model_facts(language),
+            agreement=self._agreement_facts(),
+            language=language,
+            degraded=degraded,
+            minimum_score=minimum_score,
+            owner=owner,
+            owners=tuple(sorted({name for name in self._owners if name is not None})),
+        )
+
+    def lead(self, lead_id: str, *, language: str) -> LeadPage | None:
+        """Return a lead's page; None if no open lead has this id."""
+        place = self._place.get(lead_id)
+        if place is None:
+            return None
+        answer = self._answer(place, language)
+        receipt_ids, degraded = self._keep([answer])
+        row = self._row(place, answer, receipt_ids[0])
+        model = self._scorer.model
+        timeline, left_out = self._events.timeline(lead_id, self._created[place], self._as_of, language)
+        shown = model.probability_status == "calibrated"
+        return LeadPage(
+            row=row,
+            open_leads=len(self._ids),
+            created_at=None if self._created[place] is pd.NaT else self._created[place].to_pydatetime(),
+            base_log_odds=answer.base_log_odds,
+            log_odds=answer.log_odds,
+            base_text=say("base", language),
+            base_probability=_sigmoid(answer.base_log_odds) if shown else None,
+            components=component_bars(answer, language),
+            missing=row.missing,
+            timeline=timeline,
+            timeline_left_out=left_out,
+            attributes=lead_facts.attributes(model.catalog, answer.row, self._raw(place), language),
+            as_of=from_micros(self._as_of),
+            fixed_clock=self._fixed_clock,
+            model=self._model_facts(language),
+            agreement=self._agreement_facts(),
+            language=language,
+            degraded=degraded,
+        )
+
+    @property
+    def _fixed_clock(self) -> bool:
+        return isinstance(self._desk.clock, FixedClock)
+
+    def _answer(self, place: int, language: str) -> Answer:
+        return self._scorer.explain(
+            self._ranking.matrix[place], self._ids[place], self._as_of, language=language, reasons=None
+        )
+
+    def _keep(self, answers: Sequence[Answer]) -> tuple[list[str | None], tuple[str, ...]]:
+        """Write receipts for what was not shown before; the scores stand still, so one a lead is enough."""
+        with self._lock:
+            new = [answer for answer in answers if answer.lead_id not in self._receipts]
+            kept = self._desk.keep(self._scorer, new)
+            for answer, receipt_id in zip(new, kept.receipt_ids, strict=True):
+                if receipt_id is not None:
+                    self._receipts[answer.lead_id] = receipt_id
+            return [self._receipts.get(answer.lead_id) for answer in answers], kept.degraded
+
+    def _row(self, place: int, answer: Answer, receipt_id: str | None) -> QueueRow:
+        why = _why(answer.reasons)
+        points, ranks = self._ranking.points, self._ranking.points_rank
+        catalog = self._scorer.model.catalog
+        return QueueRow(
+            rank=place + 1,
+            lead_id=answer.lead_id,
+            account_id=self._accounts[place],
+            stage=self._stages[place],
+            score=answer.score,
+            probability=self._scorer.shown_probability(answer),
+            grade=answer.grade,
+            band=answer.band,
+            why=say("why.nothing", answer.language) if why is None else why.text,
+            why_direction=None if why is None else why.direction,
+            confidence=answer.confidence,
+            scorecard_rank=None if ranks is None else int(ranks[place]),
+            scorecard_points=None if points is None else float(points[place]),
+            receipt_id=receipt_id,
+            headline=lead_facts.headline(catalog, answer.row, self._raw(place), answer.language),
+            owner_id=self._owners[place],
+            missing=lead_facts.missing_labels(catalog, answer),
+        )
+
+    def _raw(self, place: int) -> Callable[[str], str | None]:
+        """Return a look-up of the lead's attributes as the history spells them."""
+        leads, row = self._history.leads, int(self._ranking.rows[place])
+        fixed = {attribute.name for attribute in self._history.attributes if attribute.known != "dated"}
+
+        def look_up(name: str) -> str | None:
+            value = leads[name].iloc[row] if name in fixed else None
+            return None if value is None or pd.isna(value) else str(value)
+
+        return look_up
+
+    def _model_facts(self, language: str) -> ModelFacts:
+        scorer, model = self._scorer, self._scorer.model
+        return ModelFacts(
+            scorer.name,
+            scorer.version,
+            model.kind,
+            say(f"kind.{model.kind}", language),
+            model.probability_status,
+            say(f"status.{model.probability_status}", language),
+        )
+
+    def _agreement_facts(self) -> AgreementFacts:
+        model, agreement = self._scorer.model, self._scorer.model.agreement
+        weekly = agreement.get("leads_per_week")
+        return AgreementFacts(
+            str(agreement["version"])[:_SHORT_VERSION],
+            model.catalog.goal_stage,
+            model.horizon_days,
+            None if weekly is None else int(weekly),
+            dict(agreement["grades"]),
+            tuple(agreement.get("defaults", ())),
+        )
+
+
+def _why(reasons: Sequence[Reason]) -> Reason | None:
+    """The strongest that raises, else the strongest of all."""
+    return next((reason for reason in reasons if reason.impact > 0), reasons[0] if reasons else None)
+
+
+def _or_none(column: pd.Series[str]) -> list[str | None]:
+    return [None if pd.isna(value) else str(value) for value in column]
+
+
+def _sigmoid(log_odds: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-log_odds)))

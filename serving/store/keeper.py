@@ -1,0 +1,109 @@
+"""The keeper of receipts: the database while it answers, the spool while it does not."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from leadlight.serving.store.database import ReceiptDatabase
+from leadlight.serving.store.receipts import Receipt
+from leadlight.serving.store.spool import Spool
+
+__all__ = ["ReceiptKeeper"]
+
+_RETRY_SECONDS: Final = 5.0
+"""How long a database that failed is left alone, so that scoring does not wait for it at every request."""
+
+_log = logging.getLogger("leadlight.serving.receipts")
+
+
+class ReceiptKeeper:
+    """Keeps receipts whatever happens to the database.
+
+    Parameters
+    ----------
+    database : ReceiptDatabase
+    spool : Spool
+    seconds : callable
+        A clock that only runs forward, in seconds; for the pause after a failure.
+    """
+
+    def __init__(
+        self, database: ReceiptDatabase, spool: Spool, *, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._spool = spool
+        self._seconds = seconds
+        self._lock = Lock()
+        self._failed_at: float | None = None
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """``("receipts",)`` while the database does not answer, else empty."""
+        return () if self._failed_at is None else ("receipts",)
+
+    def open(self) -> None:
+        """Open the database and load what waits in the spool; a failure only degrades."""
+        self._try(self._database.open)
+        self._load_spool()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def keep(self, receipts: Sequence[Receipt]) -> tuple[str, ...]:
+        """Keep receipts durably; all of them or, in one transaction, none.
+
+        Returns
+        -------
+        tuple of str
+            What is degraded: empty, ``("receipts",)`` where they lie in the spool, ``("receipts", "receipt_spool")``
+            where not even that took them.
+        """
+        if self._may_try() and self._try(lambda: self._database.add(receipts)):
+            self._load_spool()
+            return ()
+        try:
+            self._spool.add(receipts)
+        except OSError as error:
+            _log.error("receipts could be kept nowhere: %s", error)
+            return ("receipts", "receipt_spool")
+        return ("receipts",)
+
+    def get(self, receipt_id: str) -> Receipt | None:
+        """Return a receipt from the database or the spool; None if neither has it."""
+        found: list[Receipt | None] = [None]
+        if self._may_try():
+            self._try(lambda: found.__setitem__(0, self._database.get(receipt_id)))
+        return found[0] or self._spool.find(receipt_id)
+
+    def _may_try(self) -> bool:
+        failed_at = self._failed_at
+        return failed_at is None or self._seconds() - failed_at >= _RETRY_SECONDS
+
+    def _try(self, act: Callable[[], object]) -> bool:
+        try:
+            act()
+        except (SQLAlchemyError, OSError) as error:
+            if self._failed_at is None:
+                _log.warning("the receipt database does not answer, receipts go to the spool: %s", _kind(error))
+            self._failed_at = self._seconds()
+            return False
+        self._failed_at = None
+        return True
+
+    def _load_spool(self) -> None:
+        with self._lock:
+            if self._failed_at is None and self._spool.waiting:
+                self._try(lambda: self._spool.empty_into(self._database.add_missing))
+
+
+def _kind(error: Exception) -> str:
+    """Name an error without its statement's values, which may be a lead's."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {cause}"

@@ -1,0 +1,114 @@
+"""A receipt: everything needed to show again, bit for bit, what was scored and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from leadlight.core.artifact import TrainedModel, encode_values
+from leadlight.core.errors import ModelContractError
+
+__all__ = ["SCHEMA_VERSION", "Receipt", "Replayed", "replay"]
+
+SCHEMA_VERSION: Final = 1
+"""Form of a receipt; a reader that meets another one knows so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was scored, with what, and what came out.
+
+    Attributes
+    ----------
+    receipt_id : str
+        Sorts by the time it was made.
+    lead_id : str
+    as_of, made_at : int
+        Microseconds since 1970 UTC: the moment that was asked about, and when the answer was made.
+    model_name, model_version, model_kind : str, int, str
+    agreement_version, catalog_fingerprint : str
+    probability_status : str
+        Whether the probability was shown; the receipt keeps it either way.
+    values : mapping of column to number, text or None
+        The model's whole input, as `leadlight.core.artifact.decode` writes it.
+    score : int
+    probability, log_odds, base_log_odds : float
+    components : mapping of str to float
+    reasons : sequence of mapping
+        As answered: code, component, direction, impact, text, evidence.
+    other_reasons_impact : float
+    language : str
+        Of the reasons' texts.
+    schema_version : int
+    """
+
+    receipt_id: str
+    lead_id: str
+    as_of: int
+    made_at: int
+    model_name: str
+    model_version: int
+    model_kind: str
+    agreement_version: str
+    catalog_fingerprint: str
+    probability_status: str
+    values: Mapping[str, float | str | None]
+    score: int
+    probability: float
+    log_odds: float
+    base_log_odds: float
+    components: Mapping[str, float]
+    reasons: Sequence[Mapping[str, Any]]
+    other_reasons_impact: float
+    language: str
+    schema_version: int = SCHEMA_VERSION
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the receipt's fields, JSON-ready; not copied, for that would cost more than scoring."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def to_json(self) -> str:
+        """Return the receipt as one line of JSON; floats are written so that they read back to the same bits."""
+        return json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Receipt:
+        """Read back what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What the model says today of a receipt's values.
+
+    Attributes
+    ----------
+    score : int
+    log_odds : float
+    same_bits : bool
+        Whether score and log-odds are exactly those of the receipt.
+    """
+
+    score: int
+    log_odds: float
+    same_bits: bool
+
+
+def replay(receipt: Receipt, model: TrainedModel) -> Replayed:
+    """Score a receipt's stored values again.
+
+    Raises
+    ------
+    ModelContractError
+        If the model is not the one that the receipt was made with: another catalog, another agreement.
+    """
+    if model.catalog.fingerprint != receipt.catalog_fingerprint:
+        raise ModelContractError(
+            f"Receipt {receipt.receipt_id} was made by {receipt.model_name} version {receipt.model_version}, "
+            "whose catalog is not this model's. Replay it with that version."
+        )
+    scored = model.score(encode_values(model.catalog, receipt.values)[None, :])
+    score, log_odds = int(scored.score[0]), float(scored.log_odds[0])
+    return Replayed(score, log_odds, score == receipt.score and log_odds == receipt.log_odds)

@@ -1,0 +1,115 @@
+"""The spool: where receipts wait, on this machine's disk, while the database does not answer."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from leadlight.serving.store.receipts import Receipt
+
+__all__ = ["Spool"]
+
+
+class Spool:
+    """A file of JSON lines, one receipt each, written through to the disk before `add` returns.
+
+    Several processes may share it: each takes a lock on the file for as long as it writes or empties it.
+
+    Parameters
+    ----------
+    path : Path
+        Made on first use.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any receipt waits."""
+        try:
+            return self._path.stat().st_size > 0
+        except FileNotFoundError:
+            return False
+
+    def add(self, receipts: Sequence[Receipt]) -> None:
+        """Append receipts; when this returns they survive a crash.
+
+        Raises
+        ------
+        OSError
+            If the disk does not take them.
+        """
+        with self._locked() as file:
+            file.seek(0, os.SEEK_END)
+            _end_torn_line(file)
+            file.write(b"".join(receipt.to_json().encode() + b"\n" for receipt in receipts))
+            _sync(file)
+
+    def empty_into(self, take: Callable[[list[Receipt]], object]) -> int:
+        """Hand all waiting receipts to ``take`` and forget them once it has returned; return how many.
+
+        A crash in between leaves them here, so ``take`` must not mind meeting one twice.
+        """
+        if not self.waiting:
+            return 0
+        with self._locked() as file:
+            receipts = list(_read(file))
+            take(receipts)
+            file.truncate(0)
+            _sync(file)
+        return len(receipts)
+
+    def find(self, receipt_id: str) -> Receipt | None:
+        """Return a waiting receipt, or None."""
+        if not self.waiting:
+            return None
+        with self._locked() as file:
+            return next((receipt for receipt in _read(file) if receipt.receipt_id == receipt_id), None)
+
+    @contextmanager
+    def _locked(self) -> Iterator[BinaryIO]:
+        new = not self._path.exists()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if new:
+                _sync_folder(self._path.parent)
+            yield file
+
+
+def _read(file: BinaryIO) -> Iterator[Receipt]:
+    """Yield the receipts; a line torn by a crash was never acknowledged and is passed over."""
+    file.seek(0)
+    for line in file:
+        try:
+            yield Receipt.from_json(line.decode())
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            continue
+
+
+def _end_torn_line(file: BinaryIO) -> None:
+    """Keep what a crash left half-written from swallowing the next receipt."""
+    if file.tell() > 0:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file survives a crash only once its folder's entry is on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

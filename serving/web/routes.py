@@ -1,0 +1,159 @@
+"""The pages' addresses: ``/`` and ``/leads`` (the queue), ``/leads/{id}`` (a lead), ``/static``.
+
+Every answer forbids anything from outside and any script; nothing here needs one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from leadlight.core.catalog import LANGUAGES
+from leadlight.core.errors import LeadlightError, NoChampion
+from leadlight.serving.champion import Starting
+from leadlight.serving.pages_data import Band, Pages, QueuePage
+from leadlight.serving.web.links import Filters, Links
+from leadlight.serving.web.render import FOLDER, ProblemPage, render_lead, render_problem, render_queue
+from leadlight.serving.words import language_of
+
+__all__ = ["HEADERS", "PAGE_SIZE", "mount", "router"]
+
+PAGE_SIZE: Final = 50
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Vary": "Accept-Language",
+}
+"""Of every page; leads' pages are nothing for a shared cache."""
+
+_BANDS: Final[dict[str, Band]] = {"hot": "hot", "warm": "warm", "cold": "cold"}
+_LAST_PAGE: Final = 1_000_000
+_NO_CHAMPION: Final = ("leadlight train --data DIR", "leadlight models promote challenger")
+_NO_HISTORY: Final = ("leadlight serve --data DIR", "leadlight demo")
+
+_SECONDS_TO_START: Final = 4
+_log = logging.getLogger("leadlight.serving")
+
+Text = Annotated[str, Query()]
+
+
+def mount(app: FastAPI) -> None:
+    """Add the pages and their files to an app that keeps its `Pages` at ``app.state.pages``."""
+    app.include_router(router())
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+
+
+def router() -> APIRouter:
+    """Return the pages' routes; they are no part of the API and stand in no OpenAPI document."""
+    routes = APIRouter(include_in_schema=False)
+    routes.add_api_route("/", _home, response_class=RedirectResponse)
+    routes.add_api_route("/leads", _queue, response_class=HTMLResponse)
+    routes.add_api_route("/leads/{lead_id:path}", _lead, response_class=HTMLResponse)
+    return routes
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse(_links(request).queue(), headers=HEADERS)
+
+
+def _queue(request: Request, band: Text = "", min: Text = "", owner: Text = "", page: Text = "") -> Response:
+    filters = _filters(band, min, owner, page)
+    if filters is None:
+        return _problem(request, ProblemPage(422, "bad_filter"))
+    return _answer(request, partial(_list, request, filters))
+
+
+def _list(request: Request, filters: Filters, pages: Pages) -> Response:
+    queue = pages.queue(
+        language=_language(request),
+        offset=PAGE_SIZE * (filters.page - 1),
+        limit=PAGE_SIZE,
+        band=filters.band,
+        minimum_score=filters.minimum_score,
+        owner=filters.owner,
+    )
+    return _html(render_queue(queue, filters, _links(request)), 200, queue.language)
+
+
+def _lead(request: Request, lead_id: str) -> Response:
+    return _answer(request, partial(_one, request, lead_id))
+
+
+def _one(request: Request, lead_id: str, pages: Pages) -> Response:
+    lead = pages.lead(lead_id, language=_language(request))
+    if lead is not None:
+        return _html(render_lead(lead, _links(request)), 200, lead.language)
+    around = pages.queue(language=_language(request), limit=0)  # only for the clock: no lead shown, no receipt kept
+    return _problem(request, ProblemPage(404, "not_found", subject=lead_id), around)
+
+
+def _answer(request: Request, make: Callable[[Pages], Response]) -> Response:
+    """Make a page, or the page that says why there is none; a rep never meets a traceback or bare JSON."""
+    pages: Pages | None = getattr(request.app.state, "pages", None)
+    if pages is None:
+        return _problem(request, ProblemPage(503, "no_history", commands=_NO_HISTORY))
+    try:
+        return make(pages)
+    except NoChampion:
+        return _problem(request, ProblemPage(503, "no_champion", commands=_NO_CHAMPION))
+    except Starting:
+        return _problem(request, ProblemPage(503, "starting", again_after=_SECONDS_TO_START))
+    except LeadlightError:
+        return _problem(request, ProblemPage(503, "unavailable"))
+    except Exception:
+        _log.exception("a page could not be made")
+        return _problem(request, ProblemPage(500, "broken"))
+
+
+def _problem(request: Request, problem: ProblemPage, around: QueuePage | None = None) -> Response:
+    language = _language(request)
+    return _html(render_problem(problem, language, _links(request), around), problem.status, language)
+
+
+def _html(text: str, status: int, language: str) -> Response:
+    return HTMLResponse(text, status, headers={**HEADERS, "Content-Language": language})
+
+
+def _language(request: Request) -> str:
+    asked = request.query_params.get("lang")
+    return asked if asked in LANGUAGES else language_of(request.headers.get("accept-language"))
+
+
+def _links(request: Request) -> Links:
+    root = str(request.scope.get("root_path", ""))
+    asked = request.query_params.get("lang")
+    return Links(
+        root=root.rstrip("/"),
+        here=quote(request.scope["path"].removeprefix(root), safe="/"),
+        query=tuple((name, value) for name, value in request.query_params.multi_items() if name != "lang"),
+        asked=asked if asked in LANGUAGES else None,
+    )
+
+
+def _filters(band: str, minimum: str, owner: str, page: str) -> Filters | None:
+    """Return what was asked for, None where it can't be read; a form sends empty fields for "any"."""
+    score, number = _whole(minimum, 0, 0, 100), _whole(page, 1, 1, _LAST_PAGE)
+    if score is None or number is None or (band and band not in _BANDS):
+        return None
+    return Filters(_BANDS.get(band), score, owner or None, number)
+
+
+def _whole(text: str, default: int, least: int, most: int) -> int | None:
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        return None
+    return int(text) if least <= int(text) <= most else None

@@ -1,0 +1,33 @@
+"""The service outlives its receipt database: scoring goes on and says what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leadlight.core.artifact import TrainedModel
+from leadlight.core.settings import Settings
+from leadlight.serving.api import schemas
+from models import request_body
+
+
+def test_scoring_goes_on_without_the_database(serve: Any, settings: Settings, model: TrainedModel) -> None:
+    (settings.home_path / "leadlight.db").mkdir()
+    client = serve(model=model)
+    answer = client.post("/v1/score", json=request_body())
+    scored = schemas.ScoreAnswer.model_validate(answer.json())
+    assert scored.degraded == ["receipts"]
+    assert client.get("/readyz").json()["degraded"] == ["receipts"]
+    assert client.get(f"/v1/receipts/{scored.receipt_id}").json()["score"] == scored.score
+    batch = client.post("/v1/score/batch", json={"items": [request_body()]}).json()
+    assert batch["items"][0]["result"]["degraded"] == ["receipts"]
+
+
+def test_where_not_even_the_spool_takes_it_there_is_no_receipt(
+    serve: Any, settings: Settings, model: TrainedModel
+) -> None:
+    (settings.home_path / "leadlight.db").mkdir()
+    (settings.home_path / "receipts.spool.jsonl").mkdir()
+    client = serve(model=model)
+    scored = client.post("/v1/score", json=request_body()).json()
+    assert scored["receipt_id"] is None
+    assert scored["degraded"] == ["receipts", "receipt_spool"]

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import struct
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from leadlight.core.artifact import TrainedModel, encode_values
+from leadlight.core.clock import FixedClock
+from leadlight.core.errors import ModelContractError
+from leadlight.serving.scorer import Scorer
+from leadlight.serving.store.database import ReceiptDatabase
+from leadlight.serving.store.ids import ReceiptIds, is_receipt_id
+from leadlight.serving.store.keeper import ReceiptKeeper
+from leadlight.serving.store.receipts import Receipt, replay
+from leadlight.serving.store.spool import Spool
+from models import trained
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def receipt(model: TrainedModel) -> Receipt:
+    scorer = Scorer(model, 7)
+    row = encode_values(model.catalog, {"employees": 1 / 3, "source": "ads", "industry": "(other)"})
+    return scorer.receipt(scorer.explain(row, "L-1", 5), ReceiptIds(FixedClock(NOW)).next(), 9)
+
+
+def numbered(receipt: Receipt, count: int) -> list[Receipt]:
+    ids = ReceiptIds(FixedClock(NOW))
+    return [replace(receipt, receipt_id=ids.next()) for _ in range(count)]
+
+
+class Clock:
+    seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def keeper(folder: Path, clock: Clock | None = None) -> ReceiptKeeper:
+    database = ReceiptDatabase(f"sqlite:///{folder / 'leadlight.db'}")
+    return ReceiptKeeper(database, Spool(folder / "spool.jsonl"), seconds=clock or Clock())
+
+
+def break_database(folder: Path) -> None:
+    """A folder where the database file should be: nothing can be opened there, even by root."""
+    (folder / "leadlight.db").mkdir()
+
+
+def mend_database(folder: Path) -> None:
+    (folder / "leadlight.db").rmdir()
+
+
+def test_ids_sort_as_they_were_made_and_never_meet() -> None:
+    ids = ReceiptIds(FixedClock(NOW))
+    made = [ids.next() for _ in range(1000)]
+    assert made == sorted(set(made))
+    assert all(is_receipt_id(one) for one in made)
+    later = ReceiptIds(FixedClock(datetime(2026, 11, 23, 9, 0, 0, 1000, tzinfo=UTC)))
+    assert later.next() > made[-1]
+    assert ReceiptIds(FixedClock(NOW)).next() not in made
+
+
+@given(st.text(max_size=30))
+def test_only_ids_look_like_ids(text: str) -> None:
+    assert not is_receipt_id(text) or len(text) == 26
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_receipt_keeps_every_bit(value: float) -> None:
+    model = trained(dated=False)
+    scorer = Scorer(model, 7)
+    made = scorer.receipt(scorer.explain(encode_values(model.catalog, {"employees": abs(value)}), "L", 0), "x", 0)
+    back = Receipt.from_json(made.to_json())
+    assert back == made
+    assert struct.pack("d", back.log_odds) == struct.pack("d", made.log_odds)
+    assert replay(back, model).same_bits
+
+
+def test_a_receipt_replays_with_its_own_model_only(receipt: Receipt, model: TrainedModel) -> None:
+    assert replay(receipt, model).same_bits
+    assert not replay(replace(receipt, log_odds=math.nextafter(receipt.log_odds, 9)), model).same_bits
+    with pytest.raises(ModelContractError, match="version 7"):
+        replay(receipt, trained(dated=False))
+
+
+def test_receipts_come_back_and_the_database_is_durable(tmp_path: Path, receipt: Receipt) -> None:
+    kept = keeper(tmp_path)
+    kept.open()
+    many = numbered(receipt, 3)
+    assert kept.keep(many) == ()
+    assert [kept.get(one.receipt_id) for one in many] == many
+    assert kept.get("0" * 26) is None
+    kept.close()
+    with sqlite3.connect(tmp_path / "leadlight.db") as plain:
+        assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert plain.execute("SELECT count(*) FROM receipts").fetchone() == (3,)
+    plain.close()
+    assert not (tmp_path / "spool.jsonl").exists()
+
+
+def test_the_writer_waits_for_the_disk(tmp_path: Path) -> None:
+    database = ReceiptDatabase(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    with database._transaction() as writer:
+        assert writer.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+    database.close()
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path, receipt: Receipt) -> None:
+    database = ReceiptDatabase(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    one, two = numbered(receipt, 2)
+    database.add([one])
+    with pytest.raises(Exception, match="UNIQUE"):
+        database.add([two, one])
+    assert database.get(two.receipt_id) is None
+    database.add([two])  # the connection works again
+    assert database.get(two.receipt_id) == two
+    database.close()
+
+
+def test_without_the_database_receipts_go_to_the_spool_and_are_loaded_later(
+    tmp_path: Path, receipt: Receipt
+) -> None:
+    break_database(tmp_path)
+    clock = Clock()
+    kept = keeper(tmp_path, clock)
+    kept.open()
+    assert kept.degraded == ("receipts",)
+    one, two, three = numbered(receipt, 3)
+    assert kept.keep([one, two]) == ("receipts",)
+    assert kept.get(one.receipt_id) == one
+    mend_database(tmp_path)
+    assert kept.keep([three]) == ("receipts",)  # it is left alone for a while
+    clock.seconds += 6
+    assert kept.get("0" * 26) is None
+    assert kept.keep([replace(receipt, receipt_id="1" * 26)]) == ()
+    assert kept.degraded == ()
+    assert (tmp_path / "spool.jsonl").read_bytes() == b""
+    for made in (one, two, three):
+        assert kept.get(made.receipt_id) == made
+    kept.close()
+
+
+def test_the_spool_is_loaded_at_the_next_start_and_never_twice(tmp_path: Path, receipt: Receipt) -> None:
+    many = numbered(receipt, 3)
+    spool = Spool(tmp_path / "spool.jsonl")
+    spool.add(many)
+    database = ReceiptDatabase(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    database.add(many[:1])  # as after a crash between loading and emptying
+    database.close()
+    kept = keeper(tmp_path)
+    kept.open()
+    assert not spool.waiting
+    with sqlite3.connect(tmp_path / "leadlight.db") as plain:
+        assert plain.execute("SELECT count(*) FROM receipts").fetchone() == (3,)
+    plain.close()
+    kept.close()
+
+
+def test_a_line_torn_by_a_crash_hurts_no_other(tmp_path: Path, receipt: Receipt) -> None:
+    one, two = numbered(receipt, 2)
+    path = tmp_path / "spool.jsonl"
+    path.write_text(one.to_json() + "\n" + two.to_json()[:100])
+    spool = Spool(path)
+    spool.add([two])
+    taken: list[Receipt] = []
+    spool.empty_into(taken.extend)
+    assert taken == [one, two]
+
+
+def test_a_spool_that_could_not_be_loaded_keeps_what_it_has(tmp_path: Path, receipt: Receipt) -> None:
+    spool = Spool(tmp_path / "spool.jsonl")
+    spool.add([receipt])
+
+    def fail(_: list[Receipt]) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        spool.empty_into(fail)
+    assert spool.find(receipt.receipt_id) == receipt
+
+
+def test_where_nothing_can_be_kept_scoring_goes_on_and_says_so(tmp_path: Path, receipt: Receipt) -> None:
+    break_database(tmp_path)
+    (tmp_path / "spool.jsonl").mkdir()
+    kept = keeper(tmp_path)
+    kept.open()
+    assert kept.keep([receipt]) == ("receipts", "receipt_spool")
+
+
+def test_a_receipt_is_one_line(receipt: Receipt) -> None:
+    text = replace(receipt, lead_id="two\nlines\u2028").to_json()
+    assert "\n" not in text
+    assert json.loads(text)["schema_version"] == 1

@@ -1,0 +1,210 @@
+"""Calibration: an affine map of the log-odds, so that reasons are scaled along and still add up.
+
+``log_odds = intercept + slope * raw`` is fitted on predictions that the model made for moments later than what it had
+learned from (cross-fitted by forward folds), never on what it learned from. The slope is bounded at 0: calibration
+may weaken a ranking, never turn it round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from leadlight.core.artifact import Calibration
+from leadlight.training.bootstrap import Accounts, Interval, interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ENOUGH_FOR_SLOPE", "Fitted", "Line", "calibrate", "fit_line", "line_draws"]
+
+ENOUGH_FOR_SLOPE: Final = 50
+"""Converted leads from which on the slope is fitted, not only the intercept."""
+
+_LIMIT: Final = 30.0
+_STEPS: Final = 60
+_RIDGE: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Line:
+    """An affine map of log-odds."""
+
+    intercept: float
+    slope: float
+
+    def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return calibrated log-odds."""
+        return self.intercept + self.slope * raw
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A calibration with what a report must say of it.
+
+    Attributes
+    ----------
+    calibration : Calibration
+        Applied to raw log-odds; with bootstrap draws.
+    slope, intercept : Interval
+        As estimated, also where the slope was not used.
+    folds : tuple of Interval
+        Slope of each validation block alone.
+    unstable : bool
+        Whether the slope's interval includes 0, or one block says the opposite of the others: the rank evidence is
+        unstable.
+    used : {"slope and intercept", "intercept only", "nothing"}
+    why : str
+    conversions : int
+        Converted leads behind it.
+    """
+
+    calibration: Calibration
+    slope: Interval
+    intercept: Interval
+    folds: tuple[Interval, ...]
+    unstable: bool
+    used: str
+    why: str
+    conversions: int
+
+    @property
+    def line(self) -> Line:
+        """The map alone."""
+        return Line(self.calibration.intercept, self.calibration.slope)
+
+
+def fit_line(
+    raw: NDArray[np.float64],
+    converted: NDArray[np.bool_],
+    weight: NDArray[np.float64] | None = None,
+    *,
+    slope: float | None = None,
+) -> Line:
+    """Fit the map by maximum likelihood.
+
+    Parameters
+    ----------
+    raw : ndarray of shape (n_moments,)
+        Raw log-odds.
+    slope : float, optional
+        Fixed; otherwise fitted, without a bound.
+
+    Examples
+    --------
+    >>> line = fit_line(np.repeat([-1.0, 1.0], 100), np.r_[np.arange(100) < 20, np.arange(100) < 80])
+    >>> round(line.slope, 2)  # log(0.8 / 0.2) = 1.39
+    1.39
+    """
+    if len(raw) == 0:
+        return Line(0.0, 1.0 if slope is None else slope)
+    weight = np.ones(len(raw)) if weight is None else weight
+    center, spread = float(np.average(raw, weights=weight)), float(raw.std()) or 1.0
+    x = (raw - center) / spread
+    free = slope is None
+    fixed = np.zeros(len(raw)) if slope is None else slope * raw
+    a, b = 0.0, 0.0
+    for _ in range(_STEPS):
+        p = _sigmoid(a + b * x + fixed)
+        residual, variance = weight * (converted - p), weight * p * (1 - p) + 1e-12
+        step = _newton(residual, variance, x, b, free)
+        step = np.clip(step, -2.0, 2.0)
+        a, b = a + float(step[0]), b + float(step[1])
+        if np.abs(step).max() < 1e-10:
+            break
+    if not free:
+        return Line(a, 0.0 if slope is None else slope)
+    return Line(a - b * center / spread, b / spread)
+
+
+def _newton(
+    residual: NDArray[np.float64], variance: NDArray[np.float64], x: NDArray[np.float64], b: float, free: bool
+) -> NDArray[np.float64]:
+    """Return one Newton step; a hint of ridge keeps it finite where the outcomes are separated."""
+    ridge = _RIDGE * float(variance.sum()) + 1e-9
+    if not free:
+        return np.array([residual.sum() / variance.sum(), 0.0])
+    gradient = np.array([residual.sum(), (residual * x).sum() - ridge * b])
+    cross = (variance * x).sum()
+    hessian = np.array([[variance.sum() + 1e-12, cross], [cross, (variance * x * x).sum() + ridge]])
+    return np.linalg.solve(hessian, gradient)
+
+
+def line_draws(
+    raw: NDArray[np.float64],
+    converted: NDArray[np.bool_],
+    accounts: Accounts,
+    line: Line,
+    *,
+    free: bool,
+) -> NDArray[np.float64]:
+    """Return (intercept, slope) in each bootstrap draw; shape (n_draws + 1, 2).
+
+    One Newton step from the estimate, which per-account sums give for all draws at once; on samples of some size it
+    differs from a full refit by far less than the interval is wide.
+    """
+    p = _sigmoid(line(raw))
+    residual, variance = converted - p, p * (1 - p)
+    x = raw if free else np.zeros(len(raw))
+    columns = [residual, residual * x, variance, variance * x, variance * x * x]
+    g0, g1, h0, h1, h2 = accounts.sums(np.stack(columns, axis=1)).T
+    if not free:
+        return np.column_stack([line.intercept + g0 / np.maximum(h0, 1e-9), np.full(len(g0), line.slope)])
+    determinant = h0 * h2 - h1 * h1
+    determinant = np.where(determinant > 1e-9 * np.maximum(h0 * h2, 1e-12), determinant, np.inf)
+    return np.column_stack(
+        [line.intercept + (h2 * g0 - h1 * g1) / determinant, line.slope + (h0 * g1 - h1 * g0) / determinant]
+    )
+
+
+def calibrate(
+    raw: NDArray[np.float64],
+    converted: NDArray[np.bool_],
+    block: NDArray[np.int64],
+    accounts: Accounts,
+    *,
+    conversions: int,
+) -> Fitted:
+    """Fit a calibration on cross-fitted predictions and say how far it can be trusted.
+
+    Parameters
+    ----------
+    raw, converted, block : ndarray of shape (n_moments,)
+        Predictions for later moments than those learned from, their outcomes, and the stretch of time each is from.
+    conversions : int
+        Distinct converted leads among them.
+    """
+    if len(raw) == 0:
+        nothing = Interval(float("nan"), float("nan"), float("nan"))
+        why = "too short a history for folds: chances are as the candidate gives them"
+        return Fitted(Calibration(0.0, 1.0, np.empty((0, 2))), nothing, nothing, (), True, "nothing", why, 0)
+    line = fit_line(raw, converted)
+    draws = line_draws(raw, converted, accounts, line, free=True)
+    slope, intercept = interval(draws[:, 1]), interval(draws[:, 0])
+    folds = tuple(_slope_of(raw, converted, accounts, block == b) for b in np.unique(block))
+    unstable = conversions > 0 and (not slope.low > 0.0 or any(fold.high < 0.0 for fold in folds))
+    if conversions < ENOUGH_FOR_SLOPE:
+        why = f"{conversions} conversions; from {ENOUGH_FOR_SLOPE} on the slope is fitted as well"
+    elif unstable:
+        why = "the rank evidence is unstable: the slope's interval includes 0, or one stretch of time says the opposite"
+    else:
+        calibration = Calibration(line.intercept, line.slope, np.maximum(draws[1:], [-np.inf, 0.0]))
+        return Fitted(calibration, slope, intercept, folds, False, "slope and intercept", "", conversions)
+    shift = fit_line(raw, converted, slope=1.0) if conversions > 0 and not converted.all() else Line(0.0, 1.0)
+    shifts = line_draws(raw, converted, accounts, shift, free=False)
+    calibration = Calibration(shift.intercept, 1.0, shifts[1:])
+    return Fitted(calibration, slope, intercept, folds, unstable, "intercept only", why, conversions)
+
+
+def _slope_of(
+    raw: NDArray[np.float64], converted: NDArray[np.bool_], accounts: Accounts, rows: NDArray[Any]
+) -> Interval:
+    line = fit_line(raw[rows], converted[rows])
+    part = Accounts(accounts.of[rows], accounts.draws)
+    return interval(line_draws(raw[rows], converted[rows], part, line, free=True)[:, 1])
+
+
+def _sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1.0 / (1.0 + np.exp(-np.clip(log_odds, -_LIMIT, _LIMIT)))

@@ -1,0 +1,65 @@
+"""What the steps of the training job hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from leadlight.core.artifact import Kind
+from leadlight.training.calibration import Fitted
+from leadlight.training.candidates import Lesson
+from leadlight.training.choice import Choice, Verdict
+from leadlight.training.measure import Examined
+from leadlight.training.moments import AsDrawn, Moments
+from leadlight.training.splits import Fold, Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Contest", "Ground", "Outcome"]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is learned from and measured on."""
+
+    drawn: AsDrawn
+    mature: Moments
+    split: Split
+
+    @property
+    def learn(self) -> Moments:
+        """The learning part."""
+        return self.mature.take(self.split.learn)
+
+    @property
+    def test(self) -> Moments:
+        """The test part."""
+        return self.mature.take(self.split.test)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What the inner folds gave."""
+
+    lesson: Lesson
+    folds: list[Fold]
+    params: Mapping[Kind, dict[str, float]]
+    tuning: Mapping[Kind, dict[str, float]]
+    areas: Mapping[Kind, NDArray[np.float64]]
+    fitted: Mapping[Kind, Fitted]
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the test part gave."""
+
+    verdict: Verdict
+    contest: Contest | None = None
+    examined: Mapping[Kind, Examined] = field(default_factory=dict)
+    constant: Mapping[str, float] = field(default_factory=dict)
+    probability: Mapping[str, Any] = field(default_factory=dict)
+    deployed: Mapping[str, Any] = field(default_factory=dict)

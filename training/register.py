@@ -1,0 +1,64 @@
+"""Hands a training run to the registry: parameters, figures, report, charts and, where there is a signal, the model."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from leadlight.core.registry import Registry
+    from leadlight.training.run import Trained
+
+__all__ = ["register"]
+
+
+def register(registry: Registry, trained: Trained, *, seed: int) -> tuple[str, int | None]:
+    """Log a run and register its model as challenger.
+
+    Parameters
+    ----------
+    registry : Registry
+    trained : Trained
+    seed : int
+        As given to the run.
+
+    Returns
+    -------
+    run_id : str
+        MLflow run; kept whatever the verdict.
+    version : int or None
+        None without a signal.
+    """
+    told = trained.report.to_dict()
+    return registry.log(
+        params=_params(trained, told, seed),
+        metrics=_metrics(trained),
+        texts={"report.json": json.dumps(told, ensure_ascii=False, indent=1), **trained.plots},
+        tags={"verdict": trained.verdict, "data_fingerprint": str(told["data"]["fingerprint"])},
+        model=trained.model,
+        input_example=None if trained.model is None else trained.input_example,
+    )
+
+
+def _params(trained: Trained, told: dict[str, Any], seed: int) -> dict[str, Any]:
+    agreement = told["agreement"]
+    params = {
+        "seed": seed,
+        "goal_stage": agreement["stage"],
+        "within_days": agreement["within_days"],
+        "agreement_version": agreement["version"],
+        "rules": len(agreement["rules"]),
+        "moments": told["moments"]["mature"],
+    }
+    if trained.model is not None:
+        chosen = trained.report.candidate(trained.model.kind)
+        params |= {"kind": chosen.kind, "catalog_fingerprint": trained.model.catalog.fingerprint}
+        params |= {f"{chosen.kind}.{name}": value for name, value in chosen.params.items()}
+    return params
+
+
+def _metrics(trained: Trained) -> dict[str, float]:
+    metrics = trained.report.metrics()
+    if trained.model is not None:
+        metrics["test.auc"] = metrics[f"test.{trained.model.kind}.auc"]
+    return metrics

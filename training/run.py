@@ -1,0 +1,307 @@
+"""The training job, top to bottom.
+
+Moments and labels, split, catalog and features, candidates on inner forward folds, the choice, cross-fitted
+calibration, one look at the test part, and, where there is a signal, the recipe refitted on all mature moments with
+everything that a score needs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from leadlight.core.artifact import TrainedModel
+from leadlight.core.clock import to_micros
+from leadlight.training import candidates, measure, plots, telling
+from leadlight.training.bootstrap import Accounts, Interval, rank_measures
+from leadlight.training.choice import Verdict, VerdictWord, choose, judge, probability_status, would_tell
+from leadlight.training.features_at import FeaturesAt, hidden_accounts, points_of
+from leadlight.training.moments import AsDrawn, Moments, draw_dated, draw_flat, open_leads, owners
+from leadlight.training.parts import Contest, Ground, Outcome
+from leadlight.training.refit import Refitted, cross_fitted_calibration, refit
+from leadlight.training.report import Report
+from leadlight.training.splits import Fold, Split, forward_folds, grouped_folds, split_dated, split_flat
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from leadlight.agreement.terms import Agreement
+    from leadlight.core.history import History
+
+__all__ = ["Trained", "train"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run hands over; nothing is registered here.
+
+    Attributes
+    ----------
+    model : TrainedModel or None
+        None unless the verdict is "signal".
+    report : Report
+    verdict : {"signal", "no_signal", "cannot_tell"}
+    input_example : DataFrame of shape (up to 5, n_features)
+        Catalog columns of a few leads, categories as words; empty without a model.
+    plots : mapping of file name to SVG text
+    looked_at : DataFrame of shape (n_test_moments, 3 + n_candidates)
+        The test part: ``lead_id``, ``as_of`` (UTC; missing for a flat export), ``converted``, and each candidate's
+        calibrated log-odds under its kind. Empty where nothing could be measured.
+    """
+
+    model: TrainedModel | None
+    report: Report
+    verdict: VerdictWord
+    input_example: pd.DataFrame
+    plots: Mapping[str, str] = field(repr=False)
+    looked_at: pd.DataFrame = field(repr=False)
+
+
+def _silent(step: str) -> None:
+    """Show no progress."""
+
+
+def train(
+    history: History,
+    agreement: Agreement,
+    *,
+    as_of: pd.Timestamp | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] = _silent,
+) -> Trained:
+    """Train all candidates on a history and say what came of it.
+
+    Parameters
+    ----------
+    history : History
+    agreement : Agreement
+        Goal, horizon, capacity and hand-picked points.
+    as_of : Timestamp, optional
+        Training day, aware: what was recorded then or later is not known. Default: the history's end. No meaning for
+        a flat export.
+    seed : int
+        The same seed gives the same model, byte for byte, on the same lock, CPU family and thread count.
+    progress : callable
+        Called with the name of each step as it begins.
+    """
+    job = _Job(history, agreement, _day(history, as_of), seed, _Stopwatch(progress))
+    with job.watch("moments and labels"):
+        drawn = draw_flat(history) if history.is_flat else job.draw()
+        mature = drawn.moments.take(drawn.moments.mature)
+    ground = Ground(drawn, mature, job.split(mature, drawn.gap))
+    refused = _nothing_to_learn_from(ground)
+    if refused is not None:
+        return job.hand_over(ground, Outcome(refused))
+    with job.watch("features"):
+        at = job.features(ground)
+    with job.watch("candidates on inner folds"):
+        contest = job.contest(ground, at)
+    with job.watch("the one look at the test part"):
+        outcome = job.test(ground, at, contest)
+    if outcome.verdict.word != "signal":
+        return job.hand_over(ground, outcome)
+    with job.watch("as deployed"):
+        outcome = replace(outcome, deployed=job.as_deployed(ground, at, contest))
+    with job.watch("refit on all mature moments"):
+        final = job.refit(ground, outcome, contest)
+    with job.watch("charts"):
+        charts = plots.draw(
+            {kind: found.log_odds for kind, found in outcome.examined.items()},
+            ground.test.converted,
+            contest.choice.kind,
+        )
+    return job.hand_over(ground, outcome, final, charts)
+
+
+class _Stopwatch:
+    """Seconds by step; a step says its name as it begins."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        self._progress(step)
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = round(time.perf_counter() - start, 3)
+
+
+@dataclass(frozen=True)
+class _Job:
+    history: History
+    agreement: Agreement
+    day: int | None
+    seed: int
+    watch: _Stopwatch
+
+    @property
+    def names(self) -> list[str]:
+        return owners(self.history.leads)[1]
+
+    def draw(self) -> AsDrawn:
+        assert self.day is not None
+        terms = self.agreement
+        return draw_dated(self.history, goal_stage=terms.stage, within_days=terms.within_days, as_of=self.day)
+
+    def split(self, mature: Moments, gap: int) -> Split:
+        if self.history.outcome is not None:
+            return split_flat(mature, self.names, self.history.outcome.order_by)
+        if len(mature) == 0:
+            nobody = np.zeros(0, bool)
+            return Split(nobody, nobody, nobody, nobody, 0, "no moment is mature")
+        return split_dated(mature, self.names, gap)
+
+    def folds(self, moments: Moments, gap: int) -> list[Fold]:
+        outcome = self.history.outcome
+        if outcome is not None and outcome.order_by == "none":
+            return grouped_folds(moments, self.names)
+        return forward_folds(moments, self.names, gap, by_account=outcome is None)
+
+    def features(self, ground: Ground) -> FeaturesAt:
+        before = None if self.history.is_flat else ground.split.cut
+        return FeaturesAt.drawn_up(self.history, self.agreement, ground.mature, ground.split.learn, before)
+
+    def contest(self, ground: Ground, at: FeaturesAt) -> Contest:
+        """Tune every candidate on the inner folds, calibrate it on what it said there, and choose."""
+        learn = ground.learn
+        lesson = self._lesson(at, ground.split.learn, learn)
+        folds = self.folds(learn, ground.drawn.gap)
+        params, tuning, areas, fitted = {}, {}, {}, {}
+        for kind in lesson.kinds:
+            params[kind], predictions, tuning[kind] = candidates.tune(kind, lesson, folds, seed=self.seed)
+            fitted[kind] = cross_fitted_calibration(predictions, learn, self.seed)
+            if len(predictions.rows):
+                areas[kind] = self._inner_areas(predictions, learn)
+        choice = choose(areas, lesson.kinds)
+        return Contest(lesson, folds, params, tuning, areas, fitted, choice)
+
+    def _inner_areas(self, predictions: candidates.CrossFitted, learn: Moments) -> NDArray[np.float64]:
+        later = learn.take(predictions.rows)
+        accounts = Accounts.draw(later.owner, self.seed)
+        return rank_measures(predictions.raw, later.converted, accounts, block=predictions.block)[:, 0]
+
+    def _lesson(self, at: FeaturesAt, rows: NDArray[np.bool_], moments: Moments) -> candidates.Lesson:
+        hidden = hidden_accounts(moments)
+        points = points_of(self.agreement)
+        return candidates.Lesson(at.catalog, at.matrix[rows], moments.converted, moments.lead, points, hidden)
+
+    def test(self, ground: Ground, at: FeaturesAt, contest: Contest) -> Outcome:
+        """Measure all candidates once, after the choice."""
+        test, matrix = ground.test, at.matrix[ground.split.test]
+        accounts = Accounts.draw(test.owner, self.seed)
+        everybody = ground.mature.take(ground.split.deployed_test)
+        weeks = measure.weeks_of(test, everybody, self.agreement.leads_per_week, flat=self.history.is_flat)
+        examined = {}
+        for kind in contest.lesson.kinds:
+            ranker = candidates.fit(kind, contest.lesson, contest.params[kind], seed=self.seed)
+            raw = candidates.raw(ranker, matrix)
+            examined[kind] = measure.examine(raw, contest.fitted[kind], test, accounts, weeks)
+        constant = measure.constant_figures(float(ground.learn.converted.mean()), test, accounts)
+        chosen = examined[contest.choice.kind]
+        loss = chosen.calibrated.figures["log_loss"].value
+        verdict = judge(chosen.ranking.figures["auc"], loss, constant["log_loss"], test.conversions)
+        ratio = chosen.calibrated.figures["observed_to_expected"]
+        status, how = probability_status(ratio, chosen.slope, test.conversions)
+        probability = {"status": status, "check": how, "observed_to_expected": ratio, "slope": chosen.slope}
+        return Outcome(verdict, contest, examined, constant, probability)
+
+    def as_deployed(self, ground: Ground, at: FeaturesAt, contest: Contest) -> dict[str, Any]:
+        """Measure the chosen recipe as it would have been used: all open leads, taught by all earlier moments."""
+        if self.history.is_flat:
+            return {"note": "the same as the test part: each lead has one moment"}
+        split, kind = ground.split, contest.choice.kind
+        earlier, later = ground.mature.take(split.deployed_learn), ground.mature.take(split.deployed_test)
+        lesson = self._lesson(at, split.deployed_learn, earlier)
+        ranker = candidates.fit(kind, lesson, contest.params[kind], seed=self.seed)
+        raw = candidates.raw(ranker, at.matrix[split.deployed_test])
+        accounts = Accounts.draw(later.owner, self.seed)
+        weeks = measure.weeks_of(later, later, self.agreement.leads_per_week, flat=False)
+        found = measure.examine(raw, contest.fitted[kind], later, accounts, weeks)
+        return {
+            "learn": measure.describe(earlier, self.history),
+            "test": measure.describe(later, self.history),
+            "ranking": found.ranking.figures,
+            "calibrated": found.calibrated.figures,
+        }
+
+    def refit(self, ground: Ground, outcome: Outcome, contest: Contest) -> Refitted:
+        mature = ground.mature
+        at = FeaturesAt.drawn_up(self.history, self.agreement, mature, np.ones(len(mature), bool), self.day)
+        kind = contest.choice.kind
+        return refit(
+            self.history,
+            self.agreement,
+            kind=kind,
+            params=contest.params[kind],
+            at=at,
+            mature=mature,
+            folds=self.folds(mature, ground.drawn.gap),
+            reference=self._reference(ground),
+            status=outcome.probability["status"],
+            seed=self.seed,
+        )
+
+    def _reference(self, ground: Ground) -> Moments:
+        """Return the population of scores: leads open on the training day, else the last; all of a flat export."""
+        moments = ground.drawn.moments
+        if self.day is not None and not self.history.is_flat:
+            lead = open_leads(self.history, goal_stage=self.agreement.stage, as_of=self.day)
+            if len(lead):
+                at, no = np.full(len(lead), self.day), np.zeros(len(lead), bool)
+                return Moments(lead, at, at, no, no, no, owners(self.history.leads)[0][lead])
+            return moments.take(moments.when == moments.when.max())
+        return moments
+
+    def hand_over(
+        self,
+        ground: Ground,
+        outcome: Outcome,
+        final: Refitted | None = None,
+        charts: Mapping[str, str] | None = None,
+    ) -> Trained:
+        """Put the report together and, where there is a model, its facts."""
+        report = telling.report(self.history, self.agreement, self.day, ground, outcome, final, self.watch.seconds)
+        seen = telling.looked_at(self.history, ground, outcome)
+        if final is None:
+            return Trained(None, report, outcome.verdict.word, pd.DataFrame(), {}, seen)
+        model = replace(final.model, facts=telling.facts(report))
+        example = telling.example(model, final.reference)
+        return Trained(model, report, outcome.verdict.word, example, charts or {}, seen)
+
+
+def _day(history: History, as_of: pd.Timestamp | None) -> int | None:
+    """Return the training day in microseconds: as asked, at most the instant after the history's end."""
+    if history.ended_at is None:
+        return None
+    end = to_micros(history.ended_at.to_pydatetime()) + 1
+    return end if as_of is None else min(end, to_micros(as_of.to_pydatetime()))
+
+
+def _nothing_to_learn_from(ground: Ground) -> Verdict | None:
+    """Return the verdict where a part lacks one of the outcomes altogether; words say which."""
+    nothing = Interval(float("nan"), float("nan"), float("nan"))
+    enough = would_tell(nothing, 0)
+    for name, part in (("learning", ground.learn), ("test", ground.test)):
+        won, n = int(part.converted.sum()), len(part)
+        if n == 0:
+            why = f"the {name} part has no mature moment: the history is too short for its horizon, or too small"
+        elif won == 0:
+            why = f"no lead of the {name} part converted"
+        elif won == n:
+            why = f"every lead of the {name} part converted"
+        else:
+            continue
+        return Verdict(
+            "cannot_tell",
+            f"Cannot tell yet: {why}. About {enough} converted leads in the test part would tell.",
+            enough,
+        )
+    return None
