@@ -53,9 +53,9 @@ browser: ## install Debian's Chromium where there is none (needs root and apt)
 
 lock: $(READY) ## resolve the dependencies anew, with hashes and without any address
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements.lock
+	  --no-annotate --no-header --quiet --upgrade -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
+	  --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
 
 pictures: $(READY) ## make README's pictures anew from the running pages
 	$(BIN)/python scripts/pictures.py

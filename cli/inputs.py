@@ -26,8 +26,8 @@ AgreementOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="End with one JSON line for programs.")]
 
 
-def read_history(data: Path, mapping: Path | None) -> History:
-    """Read and check a history as of the system's clock.
+def read_history(data: Path, mapping: Path | None, *, learning: bool = True) -> History:
+    """Read and check a history as of the system's clock; see `leadlight.core.source.read_history`.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def read_history(data: Path, mapping: Path | None) -> History:
     """
     from leadlight.core import source
 
-    return source.read_history(data, now=SystemClock().now(), mapping=mapping)
+    return source.read_history(data, now=SystemClock().now(), mapping=mapping, learning=learning)
 
 
 def read_agreement(data: Path, given: Path | None) -> Agreement:

@@ -36,7 +36,7 @@ def score(
     model, version = cached_champion(settings.load())
     steps = screen.Steps()
     with steps.step("read", f"Reading {data}"):
-        history = read_history(data, mapping)
+        history = read_history(data, mapping, learning=False)
     with steps.step("score", f"Scoring with version {version} ({model.kind})"):
         frames = score_history(model, history, moment, version=version, reasons=reasons, language=language)
         written = write_scores(frames, out)

@@ -47,12 +47,14 @@ def show_error(error: LeadlightError) -> None:
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_from: int = 1) -> None:
     """Print a table on standard output; columns from ``numbers_from`` on are right-aligned."""
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    shown = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(head):
         shown.add_column(name, justify="right" if i >= numbers_from else "left", no_wrap=i == 0)
     for row in rows:
         shown.add_row(*row)
-    _console(to_errors=False).print(shown, markup=False)
+    console = _console(to_errors=False)
+    console.print(title, style="bold underline", markup=False)
+    console.print(shown, markup=False)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -26,5 +26,5 @@ def serve(
 
     setting = settings.load()
     screen.note(f"Home: {setting.home_path}")
-    history = None if data is None else read_history(data, mapping)
+    history = None if data is None else read_history(data, mapping, learning=False)
     run_service(setting, clock=SystemClock(), host=host, port=port, history=history)

@@ -112,7 +112,7 @@ def _labels(leads: Shaped, mapping: DatasetMapping, taken: Mapping[str, str]) ->
         said = mapping.attributes.get(label, _NOTHING_SAID)
         name = said.name or tidy(label) or label
         if said.exclude is not None:
-            labels.setdefault(name if name not in TABLES["leads"] else label, label)
+            labels[label] = label  # what is left out needs no name of its own
         elif name in TABLES["leads"]:
             hint = f'if it is, say {name} = "{label}" in [leads.columns]; else give it a name in [leads.attributes]'
             leads.findings.say("ours_or_not", f"is called like our column {name!r}; {hint}", column=label)

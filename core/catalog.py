@@ -98,9 +98,10 @@ class Topic:
         A heading: ``{"en": "Demo request", "es": "Solicitud de demo"}``.
     wording : tuple of (condition, mapping of language to template)
         Sentences in order; the first whose condition holds is said. A condition is ``{"feature": name,
-        "is": "missing" | "zero" | "positive" | "any"}``, or a list of such that must all hold; templates name features
-        in braces with a format: ``{demo_request.days_since:ago}``, ``{demo_request.count_30d:count}``,
-        ``{source:level}``, ``{employees:number}``, ``{stage.days:days}``.
+        "is": "missing" | "known" | "zero" | "one" | "many" | "positive" | "other" | "any"}`` ("many": more than
+        one; "other": a category's rare and unseen levels), or a list of such that must all hold (empty: always);
+        templates name features in braces with a format: ``{demo_request.days_since:ago}``,
+        ``{demo_request.count_30d:count}``, ``{source:level}``, ``{employees:number}``, ``{stage.days:days}``.
     evidence : str or None
         The feature by whose value past leads are counted.
     """

@@ -31,7 +31,9 @@ from leadlight.core.values import is_nested, to_series
 __all__ = ["history_from_tables", "read_history"]
 
 
-def read_history(folder: Path, *, now: datetime, mapping: Path | None = None, limits: Limits = LIMITS) -> History:
+def read_history(
+    folder: Path, *, now: datetime, mapping: Path | None = None, learning: bool = True, limits: Limits = LIMITS
+) -> History:
     """Read a company's history from a folder.
 
     Parameters
@@ -42,6 +44,8 @@ def read_history(folder: Path, *, now: datetime, mapping: Path | None = None, li
         Aware; nothing may lie after it.
     mapping : Path, optional
         A ``dataset.toml``; by default the one in ``folder``, if there is one. Files it names lie in ``folder``.
+    learning : bool
+        False where leads are only to be scored: then a flat export needs no outcome, and one that is there is not read.
     limits : Limits
         What is refused by size.
 
@@ -69,7 +73,7 @@ def read_history(folder: Path, *, now: datetime, mapping: Path | None = None, li
         raise UnreadableTable.listing(str(folder), problems)
     digests = [f"{table}={file_digest(path)}" for table, path in sorted(files.items())]
     fingerprint = hashlib.sha256("\n".join([*digests, said.digest]).encode()).hexdigest()
-    return _assemble(raw, said, now, fingerprint, subject=str(folder))
+    return _assemble(raw, said, now, fingerprint, subject=str(folder), learning=learning)
 
 
 def history_from_tables(
@@ -122,9 +126,15 @@ def _read_files(
 
 
 def _assemble(
-    raw: dict[str, RawTable], said: DatasetMapping, now: datetime, fingerprint: str, *, subject: str
+    raw: dict[str, RawTable],
+    said: DatasetMapping,
+    now: datetime,
+    fingerprint: str,
+    *,
+    subject: str,
+    learning: bool = True,
 ) -> History:
-    door = _Door(said, now)
+    door = _Door(said, now, learning)
     history = door.let_in(raw, fingerprint)
     if history is None or door.problems:
         raise BrokenHistory.listing(subject, door.problems)
@@ -134,8 +144,9 @@ def _assemble(
 class _Door:
     """One history on its way in."""
 
-    def __init__(self, said: DatasetMapping, now: datetime) -> None:
+    def __init__(self, said: DatasetMapping, now: datetime, learning: bool) -> None:
         self.said = said
+        self.learning = learning
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self.end = self._last_instant(now)
@@ -162,7 +173,7 @@ class _Door:
             return None
         events = {table: self._events(shaped.pop(table, None), table, frame, dated) for table in EVENT_TABLES}
         chosen = choose(leads, self.said, events["attribute_changes"], taken_columns(self.said), self.notes)
-        outcome = read_outcome(leads, frame, self.said, self.notes)
+        outcome = read_outcome(leads, frame, self.said, self.notes) if self.learning else None
         costs = self._costs(shaped.get("campaign_costs"))
         return History(
             leads=pd.concat([frame, pd.DataFrame(chosen.columns, index=frame.index)], axis=1),
@@ -203,8 +214,10 @@ class _Door:
 
     def _check_columns(self, one: Shaped, table: str, dated: bool, flat: bool) -> None:
         for column in required_columns(table, dated=dated and table == "leads"):
-            numbered = flat and table == "leads" and column == "lead_id"
-            if column not in one.cells and column not in one.said.columns and not numbered:
+            if column in one.cells or (flat and table == "leads" and column == "lead_id"):
+                continue
+            one.findings.unread[column] = np.ones(len(one), dtype=bool)  # so that no cell is said to be empty as well
+            if column not in one.said.columns:
                 hint = near_miss(column, tuple(one.others))
                 message = f'is not there; if it has another name, say [{table}.columns] {column} = "..." ({hint})'
                 one.findings.say("missing_column", message, column=column)

@@ -47,7 +47,7 @@ def words(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not pa.types.is_large_string(kind):
         return column.cast(pa.large_string())
     column = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.large_string()), column)
+    return _blank(column, pc.equal(column, ""))
 
 
 def _without_point_zero(text: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -72,6 +72,8 @@ def without_missing(column: pa.ChunkedArray, spellings: tuple[str, ...]) -> pa.C
 
 
 def _blank(column: pa.ChunkedArray, where: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pc.any(where).as_py():  # the usual case, without a copy
+        return column
     return pc.if_else(where, pa.scalar(None, column.type), column)
 
 

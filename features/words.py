@@ -54,9 +54,9 @@ ACTIVITIES: Final[Mapping[str, Noun]] = {
         "webinar registration", "webinar registrations", "inscripción a webinar", "inscripciones a webinar"
     ),
     "webinar_attended": Noun(
-        "attended webinar", "attended webinars", "asistencia a webinar", "asistencias a webinar"
+        "webinar attended", "webinars attended", "asistencia a webinar", "asistencias a webinar"
     ),
-    "event_attended": Noun("attended event", "attended events", "asistencia a evento", "asistencias a evento"),
+    "event_attended": Noun("event attended", "events attended", "asistencia a evento", "asistencias a evento"),
     "chat": Noun("chat", "chats", "chat", "chats", feminine=False),
     "email_click": Noun("email click", "email clicks", "clic en correo", "clics en correo", feminine=False),
     "email_reply": Noun("email reply", "email replies", "respuesta por correo", "respuestas por correo"),
@@ -123,6 +123,8 @@ _CHANNELS: Final[Mapping[str, tuple[str, str]]] = {
     "referral": ("referral", "recomendación"),
     "partner": ("a partner", "socio"),
     "direct": ("direct", "directo"),
+    "meeting": ("a meeting", "reunión"),
+    "paid_social": ("paid social media", "redes sociales de pago"),
 }
 
 _ATTRIBUTES: Final[Mapping[str, tuple[str, str]]] = {
@@ -151,6 +153,7 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, str]]] = {
     "age": ("Age", "Edad"),
     "education": ("Education", "Estudios"),
     "product": ("Product", "Producto"),
+    "free_mail": ("Free e-mail address", "Correo gratuito"),
     "technology": ("Technology", "Tecnología"),
 }
 
@@ -203,17 +206,22 @@ def type_name(kind: str, language: str) -> str:
 
 def stage_name(stage: str, language: str) -> str:
     """Return a stage as it reads within a sentence."""
-    return _pick(_STAGES, stage, language) or tidy(stage)
+    return _pick(_STAGES, stage, language) or _plain(stage)
 
 
 def channel_name(channel: str, language: str) -> str:
     """Return a channel as it reads within a sentence."""
-    return _pick(_CHANNELS, channel, language) or tidy(channel)
+    return _pick(_CHANNELS, channel, language) or _plain(channel)
 
 
 def level_name(level: str, language: str) -> str:
     """Return an attribute's level: as the company writes it, but yes and no in the reader's language."""
     return _pick(_LEVELS, level.lower(), language) or level
+
+
+def _plain(word: str) -> str:
+    """Return a company's own word as it stands, fit for a template."""
+    return word.translate({95: " ", 123: "(", 125: ")"}).strip() or "unnamed"
 
 
 def _pick(table: Mapping[str, tuple[str, str]], word: str, language: str) -> str | None:

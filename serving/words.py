@@ -216,6 +216,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "tiene más de {limit} elementos; envíe varios lotes",
     ),
     "rule.not_number": ("must be a number, without quotes", "debe ser un número, sin comillas"),
+    "rule.out_of_range": (
+        "lies beyond ±1e15; check its unit, or send null where it is not known",
+        "está más allá de ±1e15; revise su unidad, o envíe null si no se conoce",
+    ),
     "rule.not_a_time": (
         "must be a time as text in ISO 8601, for example 2026-11-23T08:00:00Z",
         "debe ser una hora como texto ISO 8601, por ejemplo 2026-11-23T08:00:00Z",

@@ -209,7 +209,9 @@ def _changes(history: History, as_of: int) -> tuple[NDArray[np.int64], list[Chan
 
 
 def _by_lead(rows: NDArray[np.int64], changes: Sequence[Change]) -> Iterator[tuple[int, Sequence[Change]]]:
-    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]]) if len(rows) else np.array([], np.int64)
+    if len(rows) == 0:
+        return
+    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
     for start, end in zip(starts, np.r_[starts[1:], len(rows)], strict=True):
         yield int(rows[start]), changes[start:end]
 

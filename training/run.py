@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import to_micros
@@ -90,7 +91,13 @@ def train(
     progress : callable
         Called with the name of each step as it begins.
     """
-    job = _Job(history, agreement, _day(history, as_of), seed, _Stopwatch(progress))
+    # One thread for linear algebra: the order of a sum, and with it the last bit, must not depend on the number of cores.
+    with threadpool_limits(1):
+        return _train(_Job(history, agreement, _day(history, as_of), seed, _Stopwatch(progress)))
+
+
+def _train(job: _Job) -> Trained:
+    history = job.history
     with job.watch("moments and labels"):
         drawn = draw_flat(history) if history.is_flat else job.draw()
         mature = drawn.moments.take(drawn.moments.mature)

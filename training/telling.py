@@ -39,7 +39,7 @@ _WORDS: Final = (
 
 
 def looked_at(history: History, ground: Ground, outcome: Outcome) -> pd.DataFrame:
-    """Return the test part: lead, time, outcome, every candidate's calibrated log-odds; empty where nothing was measured."""
+    """Return the test part: lead, time, outcome, all candidates' calibrated log-odds; empty if not measured."""
     if not outcome.examined:
         return pd.DataFrame()
     test = ground.test

@@ -57,6 +57,7 @@ _RULES: Final[Mapping[str, str]] = {
     "not_a_time": "not_a_time",
     "no_time_zone": "no_time_zone",
     "not_a_value": "not_a_value",
+    "out_of_range": "out_of_range",
 }
 """Our rule for each kind of error that pydantic reports."""
 

@@ -18,6 +18,7 @@ from leadlight.core.clock import to_micros
 
 __all__ = [
     "ANSWER_EXAMPLE",
+    "LARGEST",
     "MOST_ACTIVITIES",
     "MOST_ITEMS",
     "REQUEST_EXAMPLE",
@@ -43,6 +44,9 @@ MOST_ACTIVITIES: Final = 10_000
 MOST_ITEMS: Final = 1_000
 """Leads in one batch."""
 
+LARGEST: Final = 1e15
+"""Size of any number that describes a lead."""
+
 _ATTRIBUTE_CHARACTERS: Final = 2_000
 
 
@@ -65,13 +69,20 @@ def _attribute(value: object) -> str | float | bool | None:
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int | float):
-        return float(value)
+        return _bounded(value)
     raise PydanticCustomError("not_a_value", "no plain value")
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise PydanticCustomError("float_type", "no number")
+    return _bounded(value)
+
+
+def _bounded(value: float) -> float:
+    """Keep numbers from which no finite score could follow out; anything that is counted or paid is far smaller."""
+    if abs(value) > LARGEST:
+        raise PydanticCustomError("out_of_range", "out of range")
     return float(value)
 
 

@@ -126,8 +126,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "score.meter": {"en": "Score {score} of 100", "es": "Puntuación {score} de 100"},
     "score.of": {"en": "of 100", "es": "de 100"},
     "points.rank": {"en": "No. {rank}", "es": "N.º {rank}"},
-    "points.higher": {"en": "{count} higher here", "es": "aquí {count} más arriba"},
-    "points.lower": {"en": "{count} lower here", "es": "aquí {count} más abajo"},
+    "points.higher": {"en": "{count} higher here", "es": "{count} más arriba"},
+    "points.lower": {"en": "{count} lower here", "es": "{count} más abajo"},
     "points.same": {"en": "same place", "es": "mismo puesto"},
     "points.none": {"en": "no scorecard", "es": "sin puntos"},
     "points.value": {"en": "{points} points", "es": "{points} puntos"},
@@ -239,6 +239,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "timeline.kind.activity": {"en": "Activity", "es": "Actividad"},
     "timeline.kind.stage": {"en": "Stage", "es": "Etapa"},
     "timeline.kind.created": {"en": "Created", "es": "Creación"},
+    "timeline.earlier": {"en": "{count} earlier entries", "es": "{count} entradas anteriores"},
+    "timeline.earlier.one": {"en": "1 earlier entry", "es": "1 entrada anterior"},
     "timeline.more": {
         "en": "{count} older entries are not shown",
         "es": "Hay {count} entradas anteriores que no se muestran",
@@ -267,8 +269,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "problem.no_history.text": {
         "en": "This service answers score requests, but was given no leads to list. Start it with your history, or "
         "see the pages with a simulated company:",
-        "es": "Este servicio responde a peticiones de puntuación, pero no se le dieron leads que listar. Arránquelo con "
-        "su historial, o vea las páginas con una empresa simulada:",
+        "es": "Este servicio responde a peticiones de puntuación, pero no se le dieron leads que listar. Arránquelo "
+        "con su historial, o vea las páginas con una empresa simulada:",
     },
     "problem.bad_filter.title": {"en": "These filters can't be read", "es": "Estos filtros no se entienden"},
     "problem.bad_filter.text": {

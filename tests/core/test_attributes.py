@@ -154,6 +154,17 @@ def test_two_columns_of_one_name_are_refused() -> None:
         history_from_tables({"leads": frame}, now=datetime(2025, 1, 1, tzinfo=UTC))
 
 
+def test_columns_that_are_left_out_need_no_names_of_their_own() -> None:
+    frame = pd.DataFrame({"lead_id": ["a", "b"], "A b": [1, 2], "a_B": [2, 3], "a b": [1, 3], "Owner ID": ["x", "y"]})
+    frame["created_at"] = pd.Timestamp("2024-01-01", tz="UTC")
+    said = (
+        '[leads.attributes]\n"A b" = { exclude = "old" }\n"a_B" = { exclude = "older" }\n"Owner ID" = { exclude = "x" }'
+    )
+    history = history_from_tables({"leads": frame}, now=datetime(2025, 1, 1, tzinfo=UTC), mapping=parse(said))
+    assert history.excluded == {"A b": "old", "a_B": "older", "Owner ID": "x"}
+    assert [one.name for one in history.attributes] == ["a_b"]
+
+
 def test_a_column_that_looks_like_ours_is_asked_about() -> None:
     with pytest.raises(BrokenHistory, match="ours_or_not"):
         door(some("x", "y"), "Owner ID")

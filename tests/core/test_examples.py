@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from datasets import EXAMPLES, dataset, mapping
+from leadlight.agreement.terms import parse
 from leadlight.core.history import History
 from leadlight.core.mapping import load
 from leadlight.core.source import read_history
@@ -20,6 +21,22 @@ def read(name: str) -> History:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_is_a_mapping_that_can_be_followed(name: str) -> None:
     assert load(mapping(name)).digest
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_rule_of_the_points_asks_about_something_that_is_there(name: str) -> None:
+    history = read(name)
+    rules = parse((EXAMPLES / name / "agreement.toml").read_text(encoding="utf-8")).rules
+    there = {
+        "attribute": {one.name for one in history.attributes},
+        "activity": set(history.activities["type"].dropna()),
+        "stage": {"stage"},
+    }
+    assert rules
+    for rule in rules:
+        assert rule.when.name in there[rule.when.subject], rule.name
+        if rule.when.any_of and rule.when.subject == "attribute":
+            assert set(rule.when.any_of) <= set(history.leads[rule.when.name].dropna()), rule.name
 
 
 @pytest.mark.parametrize(

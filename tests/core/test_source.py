@@ -175,7 +175,7 @@ def test_header_only(tmp_path: Path) -> None:
 def test_missing_columns_are_named_with_the_likeliest(tmp_path: Path) -> None:
     with pytest.raises(BrokenHistory, match=r"lead_id.*did you mean 'leadid'") as caught:
         read(tmp_path, leads="leadid,created_at\na,2024-01-01T00:00:00Z\n", activities="lead_id,when,type\n")
-    assert {(one.where, one.column) for one in caught.value.problems} >= {
+    assert {(one.where, one.column) for one in caught.value.problems} == {
         ("leads", "lead_id"),
         ("activities", "occurred_at"),
     }
@@ -478,3 +478,17 @@ def test_reading_copies_is_the_same_as_a_slow_plain_reading(rows: list[tuple[str
     read_back = zip(got["lead_id"], times["occurred_at"], got["type"], times["recorded_at"], strict=True)
     assert {(lead, occurred, type_): recorded for lead, occurred, type_, recorded in read_back} == first
     assert len(got) == len(first)
+
+
+def test_leads_that_are_only_to_be_scored_need_no_outcome(tmp_path):
+    (tmp_path / "leads.csv").write_text("id,number,source\nA,1,web\nB,2,fair\n")
+    (tmp_path / "dataset.toml").write_text(
+        '[leads.columns]\nlead_id = "id"\n[leads.outcome]\ncolumn = "won"\npositive = [1]\n'
+        '[leads.order]\ncolumn = "number"\n'
+    )
+    with pytest.raises(BrokenHistory, match="won"):
+        read_history(tmp_path, now=NOW)
+    history = read_history(tmp_path, now=NOW, learning=False)
+    assert history.leads["lead_id"].tolist() == ["A", "B"]
+    assert history.outcome is None
+    assert [attribute.name for attribute in history.attributes] == ["source"]

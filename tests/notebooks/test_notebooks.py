@@ -20,7 +20,9 @@ def test_a_notebook_runs_and_reads_well(path, tmp_path, monkeypatch):
     monkeypatch.setenv("LEADLIGHT_NOTEBOOK_HOME", str(tmp_path))
     monkeypatch.setenv("LEADLIGHT_NOTEBOOK_LEADS", "1500")
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
     printed = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("Chosen:" in output.get("text", "") for output in printed)
     assert any("reasons =" in output.get("text", "") for output in printed)

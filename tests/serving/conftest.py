@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import FixedClock
 from leadlight.core.settings import Settings

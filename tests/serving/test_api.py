@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from leadlight.core.artifact import TrainedModel
 from leadlight.serving.api import schemas
 from leadlight.serving.store.receipts import Receipt, replay

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
+
 from leadlight.core.artifact import Cell, Evidence, TrainedModel, encode_values
 from leadlight.serving.evidence import find, wilson
 from models import trained
-from scipy.stats import binomtest
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

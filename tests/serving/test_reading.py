@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from leadlight.core.clock import to_micros
 from leadlight.serving.api.problems import Refusal
 from leadlight.serving.api.reading import AHEAD, Reader
@@ -123,11 +124,16 @@ def test_a_category_takes_any_plain_value(value: Any) -> None:
     SCORER.answer(READER.read(body))
 
 
-def test_numbers_as_large_as_a_float_are_scored() -> None:
+def test_numbers_up_to_a_bound_that_no_score_can_overflow() -> None:
     body = request_body()
-    for value in (1.7e308, -1.7e308, 5e-324, 10**308):
+    for value in (1e15, -1e15, 5e-324, 0, 10**15):
         body["lead"]["attributes"]["employees"] = value
         SCORER.answer(READER.read(body))
+    for value in (1.1e15, -1.7e308, 10**300):
+        body["lead"]["attributes"]["employees"] = value
+        with pytest.raises(Refusal) as refused:
+            READER.read(body)
+        assert [problem.rule for problem in refused.value.problems] == ["out_of_range"]
 
 
 _TIMES = st.datetimes(datetime(2026, 9, 15), datetime(2026, 11, 22)).map(lambda t: t.isoformat() + "Z")  # noqa: DTZ001

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.catalog import COMPONENTS
 from leadlight.serving.bars import component_bars

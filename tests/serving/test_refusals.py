@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+
 from leadlight.core.settings import Settings
 from leadlight.serving.api import problems, schemas
 from leadlight.serving.api.problems import MEDIA_TYPE

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.clock import FixedClock
 from leadlight.core.errors import ModelContractError
@@ -73,10 +74,13 @@ def test_only_ids_look_like_ids(text: str) -> None:
     assert not is_receipt_id(text) or len(text) == 26
 
 
+FLAT = trained(dated=False)
+
+
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_receipt_keeps_every_bit(value: float) -> None:
-    model = trained(dated=False)
-    scorer = Scorer(model, 7)
+    model, scorer = FLAT, Scorer(FLAT, 7)
     made = scorer.receipt(scorer.explain(encode_values(model.catalog, {"employees": abs(value)}), "L", 0), "x", 0)
     back = Receipt.from_json(made.to_json())
     assert back == made
@@ -88,7 +92,7 @@ def test_a_receipt_replays_with_its_own_model_only(receipt: Receipt, model: Trai
     assert replay(receipt, model).same_bits
     assert not replay(replace(receipt, log_odds=math.nextafter(receipt.log_odds, 9)), model).same_bits
     with pytest.raises(ModelContractError, match="version 7"):
-        replay(receipt, trained(dated=False))
+        replay(receipt, FLAT)
 
 
 def test_receipts_come_back_and_the_database_is_durable(tmp_path: Path, receipt: Receipt) -> None:
@@ -125,9 +129,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path, receipt: Receipt) -
     database.close()
 
 
-def test_without_the_database_receipts_go_to_the_spool_and_are_loaded_later(
-    tmp_path: Path, receipt: Receipt
-) -> None:
+def test_without_the_database_receipts_go_to_the_spool_and_are_loaded_later(tmp_path: Path, receipt: Receipt) -> None:
     break_database(tmp_path)
     clock = Clock()
     kept = keeper(tmp_path, clock)

@@ -244,3 +244,11 @@ def test_on_paper_the_controls_are_gone_and_the_list_stays(browser, address):
         page.goto(address + "/leads")
         assert not page.locator("form.filters").is_visible()
         assert page.locator("table.queue").is_visible()
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_missing_browser_skips_with_the_reason_but_fails_in_ci(monkeypatch, tmp_path, ci, outcome):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="make browser"):
+        chromium()

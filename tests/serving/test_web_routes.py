@@ -260,6 +260,17 @@ def test_the_timeline_runs_from_newest_to_oldest(client):
     assert max(times) < AS_OF.isoformat()
 
 
+def test_a_long_history_is_folded_but_whole():
+    first = StillPages().lead("L-1042", language="en")
+    assert first is not None
+    long = tuple(replace(first.timeline[0], text=f"Visit {number}") for number in range(40))
+    html = client_of(lead_changes={"timeline": long}).get("/leads/L-1042").text
+    unfolded, folded = html.split('<details class="earlier">')
+    assert "28 earlier entries" in folded
+    assert re.findall(r"Visit \d+", unfolded) == [f"Visit {number}" for number in range(12)]
+    assert re.findall(r"Visit \d+", folded) == [f"Visit {number}" for number in range(12, 40)]
+
+
 def test_a_lead_of_which_nothing_is_known_still_has_a_page():
     client = client_of(
         lead_changes={

@@ -6,6 +6,7 @@ from string import Formatter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from leadlight.serving.words import TEXTS, language_of, number, percent, say
 
 _ENGLISH = re.compile(r"\b(the|of|with|without|is|are|was|lead was|and|to|before|earlier|score|times?|days?)\b", re.I)

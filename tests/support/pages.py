@@ -122,7 +122,8 @@ REASONS = (
          "with “Days in stage” from 60 to below 120 (in days)", "con «Días en la etapa» de 60 a menos de 120 (en días)",
          (529, 5, 3, 7)),
     Told("account_activity", "cycle", 0.1842, "2 colleagues were active in 30 days", "2 colegas activos en 30 días",
-         "with “Active colleagues” 2 times in the 30 days before", "con «Colegas activos» 2 veces en los 30 días previos",
+         "with “Active colleagues” 2 times in the 30 days before",
+         "con «Colegas activos» 2 veces en los 30 días previos",
          (97, 18, 11, 26)),
     Told("other", "cycle", -0.0481, "6 smaller reasons together", "6 motivos menores juntos", folded=6),
 )  # fmt: skip
@@ -192,7 +193,7 @@ def components(reasons: Sequence[Told], language: str, base: float = BASE) -> tu
 
 _HEADLINES = {
     "en": ("VP Operations, software", "Plant manager, manufacturing", "Head of IT, logistics", "Buyer, retail", ""),
-    "es": ("VP Operaciones, software", "Jefe de planta, industria", "Dirección de TI, logística", "Compras, retail", ""),
+    "es": ("VP Operaciones, software", "Jefe de planta, industria", "Jefe de TI, logística", "Compras, retail", ""),
 }  # fmt: skip
 _WHY = {
     "en": (

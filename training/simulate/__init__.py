@@ -31,9 +31,11 @@ conditions on all that has occurred before the moment, on sessions as a perfect 
 the company's rates. What a model can know is less: rows that are recorded late, and rates that it must learn.
 So the ceiling is an upper bound that can be approached, not always reached.
 
-Worlds (`worlds`): ``plain``; ``linear``: additive effects only; ``null``: conversion depends on nothing;
-``shifted``: late in the history other people arrive, with other effects; ``honest-points``: the log-odds of
-conversion are proportional to the points of the agreement's card.
+Worlds (`worlds`): ``plain``; ``linear``: additive effects only, no driver, no bots, no job-seekers; ``null``: everybody
+converts with the same constant chance; ``shifted``: late in the history other people arrive, with other effects, and
+titles close differently; ``honest-points``: what the card looks at is settled on arrival, and the log-odds of
+conversion are -4 + 0.06 x its points. In the two worlds where need decides nothing, bots convert like all
+others, nobody is disqualified, work has no effect, and all six chances of a moment are one.
 """
 
 if __name__ != "leadlight.training.simulate":

@@ -1,0 +1,168 @@
+"""The whole path as a newcomer runs it: real files, real MLflow, real processes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+LEAD = {
+    "lead": {
+        "lead_id": "L-1042",
+        "created_at": "2025-10-14T09:00:00Z",
+        "attributes": {"source": "webinar", "employees": 250, "title": "CEO"},
+    },
+    "activities": [{"type": "demo_request", "occurred_at": "2025-12-20T16:02:00Z"}],
+    "stage_changes": [{"stage": "engaged", "occurred_at": "2025-11-02T10:00:00Z"}],
+    "as_of": "2025-12-31T08:00:00Z",
+}
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def ask(url, body=None, **headers):
+    request = urllib.request.Request(url, headers={"Content-Type": "application/json", **headers})
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(request, data, timeout=20) as answer:
+        return answer.status, answer.read().decode()
+
+
+def wait_until(url, process, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert process.poll() is None, process.stderr.read()
+        try:
+            return ask(url)
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.2)
+    raise AssertionError(f"{url} did not answer within {seconds} s")
+
+
+def test_the_demo_ends_with_figures_in_a_sensible_order(demo):
+    _, told = demo
+    areas = told["auc"]
+    assert told["verdict"] == "signal"
+    assert told["model_version"] == 1
+    assert 0.5 < areas["scorecard"] < areas["ceiling"] < 1
+    assert areas["champion"] > areas["scorecard"] - 0.02
+    assert areas["champion"] < areas["ceiling"] + 0.02
+    assert {"simulate", "read", "train", "register", "score"} <= told["seconds"].keys()
+    assert all(0 < share < 1 for share in told["caught_in_top_10_percent"].values())
+
+
+def test_the_ranking_stands_beside_the_scorecards(demo):
+    home, _ = demo
+    ranking = pd.read_csv(home / "ranking.csv")
+    assert (ranking["rank"] == np.arange(1, len(ranking) + 1)).all()
+    assert ranking["log_odds"].is_monotonic_decreasing
+    assert ranking["scorecard_rank"].min() == 1
+    assert ranking["reason_1"].notna().all()
+
+
+def test_scored_files_add_up_and_agree_with_each_other(demo, run, tmp_path):
+    home, _ = demo
+    for name in ("scores.csv", "scores.parquet", "scores.csv.gz"):
+        done = run("score", "--data", home / "history", "--out", tmp_path / name, "--reasons", 4, "--json", home=home)
+        assert done.returncode == 0, done.stderr
+    table = pd.read_parquet(tmp_path / "scores.parquet")
+    reasons = table["reasons"].map(json.loads)
+    impacts = reasons.map(lambda rs: sum(r["impact"] for r in rs)) + table["other_reasons_impact"]
+    np.testing.assert_allclose(table["base_log_odds"] + impacts, table["log_odds"], atol=1e-6)
+    components = table[["fit", "interest", "cycle"]].sum(axis=1)
+    np.testing.assert_allclose(table["base_log_odds"] + components, table["log_odds"], atol=1e-6)
+    np.testing.assert_allclose(table["probability"].dropna(), 1 / (1 + np.exp(-table["log_odds"])))
+    for other in ("scores.csv", "scores.csv.gz"):
+        read = pd.read_csv(tmp_path / other)
+        np.testing.assert_allclose(read["log_odds"], table["log_odds"], rtol=1e-12)
+        assert read["lead_id"].tolist() == table["lead_id"].tolist()
+
+
+def test_an_earlier_as_of_sees_fewer_leads(demo, run, tmp_path):
+    home, _ = demo
+    out = tmp_path / "then.csv"
+    done = run("score", "--data", home / "history", "--out", out, "--as-of", "2024-09-01", home=home)
+    assert done.returncode == 0, done.stderr
+    history = pd.read_parquet(home / "history" / "leads.parquet")
+    known = set(history.loc[history["created_at"] < pd.Timestamp("2024-09-01", tz="UTC"), "lead_id"])
+    assert set(pd.read_csv(out)["lead_id"]) <= known
+
+
+def test_models_are_listed_shown_promoted_and_rolled_back(demo, run):
+    home, told = demo
+    listed = json.loads(run("models", "list", "--json", home=home).stdout.splitlines()[-1])["models"]
+    assert [m["version"] for m in listed][-1] == 1
+    assert listed[-1]["kind"] == told["champion"]
+    shown = json.loads(run("models", "show", "champion", "--json", home=home).stdout.splitlines()[-1])
+    assert shown["verdict"]["word"] == "signal"
+    assert run("models", "promote", "1", home=home).returncode == 0
+    refused = run("models", "rollback", home=home)
+    assert refused.returncode == 2
+    assert "first champion" in refused.stderr
+    unknown = run("models", "promote", "77", home=home)
+    assert unknown.returncode == 2
+    assert "There are:" in unknown.stderr
+
+
+def test_the_service_answers_from_the_home_and_stops_on_ctrl_c(demo, tmp_path):
+    home, _ = demo
+    port = free_port()
+    leadlight = Path(sys.executable).with_name("leadlight")
+    environment = {**os.environ, "LEADLIGHT_HOME": str(home)}
+    process = subprocess.Popen(
+        [leadlight, "serve", "--port", str(port), "--data", home / "history"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path,
+    )  # fmt: skip
+    try:
+        wait_until(f"http://127.0.0.1:{port}/readyz", process)
+        status, text = ask(f"http://127.0.0.1:{port}/v1/score", LEAD)
+        answer = json.loads(text)
+        total = answer["base_log_odds"] + answer["other_reasons_impact"] + sum(r["impact"] for r in answer["reasons"])
+        assert status == 200
+        assert abs(total - answer["log_odds"]) < 1e-6
+        assert answer["receipt_id"]
+        spanish = json.loads(ask(f"http://127.0.0.1:{port}/v1/score", LEAD, **{"Accept-Language": "es"})[1])
+        assert spanish["log_odds"] == answer["log_odds"]
+        assert spanish["reasons"][0]["text"] != answer["reasons"][0]["text"]
+        assert "<html" in ask(f"http://127.0.0.1:{port}/leads")[1]
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert "Traceback" not in said
+
+
+def test_mlflow_serves_the_same_model(demo):
+    home, _ = demo
+    port = free_port()
+    mlflow = Path(sys.executable).with_name("mlflow")
+    tracking = f"sqlite:///{home / 'mlruns' / 'mlflow.db'}"
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking, "MLFLOW_REGISTRY_URI": tracking}
+    command = [mlflow, "models", "serve", "-m", "models:/leadlight@champion", "--env-manager", "local", "-p", str(port)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, start_new_session=True, text=True
+    )
+    try:
+        wait_until(f"http://127.0.0.1:{port}/ping", process)
+        example = next((home / "mlruns" / "artifacts").rglob("serving_input_example.json"))
+        body = json.loads(example.read_text())
+        predictions = json.loads(ask(f"http://127.0.0.1:{port}/invocations", body)[1])["predictions"]
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=30)
+    frame = pd.DataFrame(predictions)
+    shares = frame[[column for column in frame if column.startswith("contribution.")]].sum(axis=1)
+    np.testing.assert_allclose(frame["base_log_odds"] + shares, frame["log_odds"], atol=1e-6)
