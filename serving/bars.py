@@ -38,7 +38,7 @@ def component_bars(answer: Answer, language: str) -> tuple[ComponentBars, ...]:
     """
     position, components = answer.base_log_odds, []
     for name in COMPONENTS:
-        component: Component = name  # type: ignore[assignment] # the tuple's items are these literals
+        component: Component = name
         reasons = [reason for reason in answer.reasons if reason.component == name]
         bars = _bars(reasons, component, position, language)
         position = bars[-1].end if bars else position

@@ -208,13 +208,12 @@ def write_scores(frames: Iterator[pd.DataFrame], path: Path) -> int:
 
 
 def _write_parquet(frames: Iterator[pd.DataFrame], path: Path, _: bool) -> int:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     writer, written = None, 0
     try:
         for frame in frames:
-            table = pa.Table.from_pandas(frame, preserve_index=False)
+            table = _arrow(frame)
             writer = writer or pq.ParquetWriter(path, table.schema)
             writer.write_table(table)
             written += len(frame)
@@ -222,6 +221,21 @@ def _write_parquet(frames: Iterator[pd.DataFrame], path: Path, _: bool) -> int:
         if writer is not None:
             writer.close()
     return written
+
+
+def _arrow(frame: pd.DataFrame) -> Any:
+    """Return a frame as an Arrow table; pyarrow's own way reads times with a zone as pandas will soon forbid."""
+    import pyarrow as pa
+
+    columns = {}
+    for name, column in frame.items():
+        if isinstance(column.dtype, pd.DatetimeTZDtype):
+            columns[str(name)] = pa.array(column.dt.tz_convert(None).to_numpy(), pa.timestamp("us", "UTC"))
+        elif isinstance(column.dtype, pd.StringDtype):
+            columns[str(name)] = pa.array(column.tolist(), pa.string(), from_pandas=True)
+        else:
+            columns[str(name)] = pa.array(column.to_numpy(), from_pandas=True)
+    return pa.table(columns)
 
 
 def _write_csv(frames: Iterator[pd.DataFrame], path: Path, gzipped: bool) -> int:

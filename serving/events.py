@@ -55,7 +55,7 @@ class Events:
             *(_activity(row, language) for row in _known(self._activities, self._rows_of_activities, lead_id, when)),
             *(_stage(row, language) for row in _known(self._stages, self._rows_of_stages, lead_id, when)),
         ]
-        if created is not pd.NaT:
+        if not pd.isna(created):
             entries.append(TimelineEntry(created.to_pydatetime(), "created", "", say("timeline.created", language), ""))
         # stages stand above activities of the same instant, the creation below both
         entries.sort(key=lambda entry: (entry.when, entry.kind == "stage", entry.kind == "activity"), reverse=True)

@@ -212,7 +212,7 @@ def _level(feature: Feature, code: int, language: str) -> str:
 
 
 def _define_count(feature: Feature, label: str, low: float | None, high: float | None, language: str) -> str:
-    """Counts are whole, so [1, 3) is "1 to 2"."""
+    """Say a cell of counts; they are whole, so [1, 3) is "1 to 2"."""
     days = feature.params.get("days")
     window = "" if days is None else say("set.window", language, days=f"{days:g}")
     least = 0 if low is None else math.ceil(low)

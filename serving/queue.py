@@ -261,7 +261,7 @@ class RankedQueue:
 
 
 def _why(reasons: Sequence[Reason]) -> Reason | None:
-    """The strongest that raises, else the strongest of all."""
+    """Return the strongest that raises, else the strongest of all."""
     return next((reason for reason in reasons if reason.impact > 0), reasons[0] if reasons else None)
 
 

@@ -189,13 +189,13 @@ class Explainer:
         )
 
     def _leading_topic(self, group: int, parts: list[float]) -> tuple[str, list[int]]:
-        """The topic with the largest share speaks for the group."""
+        """Return the topic with the largest share, which speaks for the group, and its columns."""
         topics = self._columns[group]
         name = max(topics, key=lambda topic: abs(sum(parts[column] for column in topics[topic])))
         return name, topics[name]
 
     def _is_not_known(self, column: int, value: float) -> bool:
-        """A missing attribute is not known; a missing activity or stage did not happen, which is known."""
+        """Say whether a value is not known; an activity or stage that is missing did not happen, which is known."""
         feature = self._model.catalog.features[column]
         if feature.primitive.startswith(_EVENTS):
             return False

@@ -247,7 +247,7 @@ def _facts(
 ) -> dict[str, Any]:
     mature = moments.take(moments.mature)
     return {
-        "drawn": "every Monday 00:00 UTC, all open leads" + (f"; every {every}th week only" if every > 1 else ""),
+        "drawn": "every Monday 00:00 UTC, all open leads" + (f", one week in {every}" if every > 1 else ""),
         "thinned_to_every_nth_week": every,
         "weeks": len(cuts),
         "moments": len(moments),

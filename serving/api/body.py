@@ -113,7 +113,7 @@ def _finite(digits: str) -> float:
 
 
 def _whole(digits: str) -> int:
-    """A whole number must fit a float, for features are floats."""
+    """Return a whole number that fits a float, for features are floats."""
     if len(digits) > 308:
         raise _Broken("number_too_large")
     return int(digits)

@@ -152,7 +152,7 @@ async def _not_now(request: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """What the framework refuses by itself: addresses and methods that it does not know."""
+    """Answer what the framework refuses by itself: addresses and methods that it does not know."""
     assert isinstance(error, HTTPException)  # registered for this class
     language, headers = _language(request), dict(error.headers or {})
     path, method = request.url.path, request.method
@@ -192,7 +192,7 @@ def _highest(found: Mapping[str, Any]) -> int:
 
 
 async def _internal(request: Request, error: Exception) -> Response:
-    """A mistake of ours: the caller learns an id, the log learns the rest."""
+    """Answer for a mistake of ours: the caller learns an id, the log learns the rest."""
     error_id = secrets.token_hex(8)
     _log.error("%s: %s %s failed", error_id, request.method, request.url.path, exc_info=error)
     language = _language(request)

@@ -182,7 +182,6 @@ def _lead_id(item: object) -> str | None:
 async def receipt(
     request: Request,
     receipt_id: Annotated[str, Path(description="as answered with the score", examples=["01KB4Z0T5N8QY2M6R3W7X9V1CD"])],
-    accept_language: Language = None,
 ) -> Response:
     """Return one receipt: what was scored, with what, and what came out."""
     found = await run_in_threadpool(_desk(request).keeper.get, receipt_id) if is_receipt_id(receipt_id) else None

@@ -107,7 +107,7 @@ def _sync(file: BinaryIO) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A new file survives a crash only once its folder's entry is on the disk."""
+    """Write a folder's entries to the disk: a new file survives a crash only then."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -20,7 +20,9 @@ def spans(found):
 
 def test_a_lead_without_stages_is_at_risk_from_when_we_knew_it():
     found = read_stages(
-        history([{"lead_id": "a", "created_at": "2025-01-01", "recorded_at": "2025-01-03"}]), "sql", micros("2026-01-01")
+        history([{"lead_id": "a", "created_at": "2025-01-01", "recorded_at": "2025-01-03"}]),
+        "sql",
+        micros("2026-01-01"),
     )
     assert spans(found.at_risk) == [(micros("2025-01-03"), FOREVER)]
 
@@ -78,9 +80,7 @@ def test_a_later_stage_of_the_ladder_counts_as_the_goal_where_it_was_skipped():
 
 def test_the_lag_is_the_95th_percentile_of_recording():
     changes = [(f"2025-02-{d + 1:02d}", "sql", f"2025-03-{d + 1:02d}" if d == 19 else None) for d in range(20)]
-    rows = [
-        {"lead_id": str(i), "occurred_at": o, "stage": s, "recorded_at": r} for i, (o, s, r) in enumerate(changes)
-    ]
+    rows = [{"lead_id": str(i), "occurred_at": o, "stage": s, "recorded_at": r} for i, (o, s, r) in enumerate(changes)]
     leads = [{"lead_id": str(i), "created_at": "2025-01-01"} for i in range(20)]
     found = read_stages(history(leads, stage_changes=rows), "sql", micros("2026-01-01"))
     assert found.lag == 28 * DAY  # one in twenty took four weeks: the percentile is that one, not a mixture of both

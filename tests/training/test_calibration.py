@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+
+from leadlight.training.bootstrap import Accounts
+from leadlight.training.calibration import calibrate, fit_line, line_draws
+
+
+def world(seed=0, n=2000, intercept=-1.0, slope=0.7):
+    rng = np.random.default_rng(seed)
+    raw = rng.normal(0, 1.5, n)
+    return raw, rng.random(n) < 1 / (1 + np.exp(-(intercept + slope * raw)))
+
+
+def done(raw, converted, block=None, owner=None):
+    block = np.zeros(len(raw), int) if block is None else block
+    accounts = Accounts.draw(np.arange(len(raw)) if owner is None else owner, 0)
+    return calibrate(raw, converted, block, accounts, conversions=int(converted.sum()))
+
+
+def test_the_line_is_the_maximum_likelihood_one():
+    raw, converted = world()
+    line = fit_line(raw, converted)
+    slow = LogisticRegression(C=1e9, tol=1e-10).fit(raw[:, None], converted)
+    assert (line.intercept, line.slope) == pytest.approx((slow.intercept_[0], slow.coef_[0, 0]), abs=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(-2, 2), st.floats(-3, 3))
+def test_calibration_never_turns_a_ranking_round(seed, slope, intercept):
+    raw, converted = world(seed, 300, intercept, slope)
+    fitted = done(raw, converted)
+    assert fitted.line.slope >= 0
+    assert (fitted.calibration.draws[:, 1] >= 0).all()
+
+
+def test_a_ranking_that_says_the_opposite_keeps_its_slope_and_is_called_unstable():
+    raw, converted = world(slope=-0.7)
+    fitted = done(raw, converted)
+    assert fitted.unstable
+    assert fitted.used == "intercept only"
+    assert fitted.line.slope == 1.0
+    assert fitted.slope.high < 0  # the report still shows what was estimated
+    assert (1 / (1 + np.exp(-fitted.line(raw)))).mean() == pytest.approx(converted.mean(), abs=1e-6)
+
+
+def test_blocks_that_contradict_each_other_are_unstable_though_their_mean_is_not():
+    good, bad = world(1, 4000, slope=1.0), world(2, 600, slope=-1.0)
+    raw, converted = np.r_[good[0], bad[0]], np.r_[good[1], bad[1]]
+    fitted = done(raw, converted, np.repeat([0, 1], [4000, 600]))
+    assert fitted.slope.low > 0
+    assert fitted.unstable
+    assert [fold.value > 0 for fold in fitted.folds] == [True, False]
+
+
+def test_few_conversions_fit_the_intercept_only():
+    raw, converted = world(n=150, intercept=-2.0)
+    assert 5 < converted.sum() < 50
+    fitted = done(raw, converted)
+    assert fitted.used == "intercept only"
+    assert "50" in fitted.why
+
+
+def test_draws_by_one_step_are_as_wide_as_full_refits():
+    raw, converted = world(n=1500)
+    owner = np.arange(1500) // 3
+    accounts = Accounts.draw(owner, 0, 200)
+    line = fit_line(raw, converted)
+    quick = line_draws(raw, converted, accounts, line, free=True)
+    slow = [fit_line(raw, converted, draw[accounts.of]) for draw in accounts.draws]
+    slow = np.array([(found.intercept, found.slope) for found in slow])
+    assert quick[0] == pytest.approx(slow[0], abs=1e-6)
+    assert quick.std(axis=0) == pytest.approx(slow.std(axis=0), rel=0.1)
+    assert np.abs(quick - slow).max() < 0.5 * slow.std(axis=0).min()
+
+
+def test_nothing_to_fit_leaves_chances_as_they_are():
+    fitted = done(np.empty(0), np.empty(0, bool))
+    assert (fitted.line.intercept, fitted.line.slope) == (0.0, 1.0)
+    assert fitted.used == "nothing"
+    assert np.isnan(fitted.calibration.interval(np.zeros(2))).all()
+
+
+def test_separated_outcomes_stay_finite():
+    raw = np.r_[np.full(60, -1.0), np.full(60, 1.0)]
+    line = fit_line(raw, raw > 0)
+    assert np.isfinite([line.intercept, line.slope]).all()
