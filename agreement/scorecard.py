@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from leadlight.core.catalog import Condition, Rule
 from leadlight.core.errors import Problem
@@ -62,7 +62,7 @@ def _read_rule(number: int, line: object, problems: list[Problem]) -> Rule | Non
         problems.append(Problem(where, "no_points", f"points must be a number, got {points!r}"))
         return None
     condition = _read_condition(where, line["when"], problems)
-    return condition and Rule(str(line.get("name", f"rule_{number}")), condition, float(points))
+    return None if condition is None else Rule(str(line.get("name", f"rule_{number}")), condition, float(points))
 
 
 def _read_condition(where: str, when: Mapping[str, Any], problems: list[Problem]) -> Condition | None:
@@ -93,10 +93,16 @@ def _read_condition(where: str, when: Mapping[str, Any], problems: list[Problem]
     return Condition(
         "activity" if subject == "activity" else "attribute",
         str(when[subject]),
-        *(None if when.get(key) is None else float(when[key]) for key in ("within_days", "at_least", "at_most")),
+        within_days=_number(when, "within_days"),
+        at_least=_number(when, "at_least"),
+        at_most=_number(when, "at_most"),
         any_of=tuple(_word(value) for value in when.get("any_of", [])),
         known=when.get("known"),
     )
+
+
+def _number(when: Mapping[str, Any], key: str) -> float | None:
+    return None if when.get(key) is None else float(when[key])
 
 
 def _word(value: object) -> str:
@@ -104,7 +110,7 @@ def _word(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _finite(value: object) -> bool:
+def _finite(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -111,18 +111,11 @@ def _ranking(model: TrainedModel, history: History, version: int, data: Path) ->
 
 
 def _show(ranking: pd.DataFrame) -> None:
-    rows = [
-        (
-            str(row.rank),
-            str(row.scorecard_rank),
-            str(row.lead_id),
-            str(row.score),
-            screen.percent(None if row.probability != row.probability else row.probability),
-            str(row.grade),
-            str(row.reason_1),
-        )
-        for row in ranking.head(_SHOWN).itertuples(index=False)
-    ]
+    shown = ranking.head(_SHOWN)
+    chances = [screen.percent(None if p != p else p) for p in shown["probability"].tolist()]
+    columns = ["rank", "scorecard_rank", "lead_id", "score"], ["grade", "reason_1"]
+    words = [shown[names].astype("str").to_numpy().tolist() for names in columns]
+    rows = [(*before, chance, *after) for before, chance, after in zip(words[0], chances, words[1], strict=True)]
     head = ("rank", "card's rank", "lead", "score", "chance", "grade", "why")
     screen.table(f"The first {len(rows)} of {len(ranking):,} open leads", head, rows, numbers_from=7)
 

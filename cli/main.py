@@ -10,7 +10,14 @@ from typing import Final
 
 import typer
 
-from leadlight.cli import agreement, demo, history, models, score, screen, serve, train
+from leadlight.cli import screen
+from leadlight.cli.agreement import app as agreement_commands
+from leadlight.cli.demo import demo
+from leadlight.cli.history import check, simulate
+from leadlight.cli.models import app as models_commands
+from leadlight.cli.score import score
+from leadlight.cli.serve import serve
+from leadlight.cli.train import train
 from leadlight.core.errors import LeadlightError, Unavailable, UsageError
 
 __all__ = ["app", "main"]
@@ -27,14 +34,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("demo")(demo.demo)
-app.command("simulate")(history.simulate)
-app.command("check")(history.check)
-app.command("train")(train.train)
-app.add_typer(models.app, name="models")
-app.command("score")(score.score)
-app.command("serve")(serve.serve)
-app.add_typer(agreement.app, name="agreement")
+for command in (demo, simulate, check, train, score, serve):
+    app.command()(command)
+app.add_typer(models_commands, name="models")
+app.add_typer(agreement_commands, name="agreement")
 
 
 def main() -> None:

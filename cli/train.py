@@ -81,6 +81,6 @@ def as_timestamp(text: str | None) -> pd.Timestamp | None:
         read = pd.Timestamp(text)
     except ValueError:
         raise UsageError(f"--as-of {text!r} is no date; write it as 2026-11-23 or 2026-11-23T08:00:00Z.") from None
-    if read is pd.NaT:
+    if pd.isna(read):
         raise UsageError("--as-of is empty; write it as 2026-11-23 or 2026-11-23T08:00:00Z.")
     return read.tz_localize(UTC) if read.tzinfo is None else read.tz_convert(UTC)

@@ -77,7 +77,7 @@ class AccountPlan(NamedTuple):
 
     def prepare(self, timeline: Timeline) -> tuple[Ints, Ints]:
         """Return, once for all chunks of moments, since when leads and members had reached each set of stages."""
-        reached = reached_times(timeline.stages, self.sets)
+        reached = np.maximum(reached_times(timeline.stages, self.sets), timeline.accounts.lead_known)
         return reached, members_reached(timeline.accounts, reached)
 
     def write(

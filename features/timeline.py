@@ -93,7 +93,7 @@ class Accounts(NamedTuple):
     ``of_lead`` is each lead's account (-1: not known) and ``lead_known`` since when we know the lead; members of
     account a are
     ``member_lead[member_start[a] : member_start[a + 1]]``, in the order of ``member_known``; its activities are
-    ``start[a] ... start[a + 1] - 1``, done by ``lead``.
+    ``start[a] ... start[a + 1] - 1``, done by ``lead`` and ``known`` once both the event and the lead were.
     """
 
     of_lead: Ints
@@ -217,7 +217,9 @@ def _accounts(account: Ints, lead_known: Ints, activities: Events) -> Accounts:
     group = np.where(activities.lead < 0, -1, account[activities.lead])
     events = _sorted(n_accounts, activities, group)
     lead = activities.lead[events[5]]
-    return Accounts(account, lead_known, start, lead_known[members], members, events[0], events[1], events[2], lead)
+    # What a colleague did before we knew of the colleague could not be put down to the account.
+    known = np.maximum(events[2], lead_known[lead])
+    return Accounts(account, lead_known, start, lead_known[members], members, events[0], events[1], known, lead)
 
 
 def number_of(value: object) -> float:

@@ -33,8 +33,8 @@ def component_bars(answer: Answer, language: str) -> tuple[ComponentBars, ...]:
     Returns
     -------
     tuple of ComponentBars
-        Fit, interest, cycle. The first bar starts at ``base_log_odds``, each next where the one before ends, and the last
-        ends at ``log_odds`` (to 1e-9, the rounding of sums).
+        Fit, interest, cycle. The first bar starts at ``base_log_odds``, each next where the one before ends, and
+        the last ends at ``log_odds`` (to 1e-9, the rounding of sums).
     """
     position, components = answer.base_log_odds, []
     for name in COMPONENTS:

@@ -179,9 +179,9 @@ def define(feature: Feature, label: str, evidence: Evidence, value: float, langu
     high = evidence.edges[cell] if cell < len(evidence.edges) else None
     if feature.primitive == "activity_count":
         return _define_count(feature, label, low, high, language)
-    key = _IN_DAYS.get(feature.primitive)
-    what = _range("days" if key else "range", low, high, language)
-    return say(key or "set.number", language, label=label, range=what)
+    in_days = _IN_DAYS.get(feature.primitive)
+    what = _range("days" if in_days else "range", low, high, language)
+    return say(in_days or "set.number", language, label=label, range=what)
 
 
 _IN_DAYS: Final = {

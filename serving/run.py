@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from leadlight.core.clock import Clock, SystemClock
+from leadlight.core.errors import Unavailable
 from leadlight.core.settings import Settings
 from leadlight.serving.app import create_app
 
@@ -23,6 +27,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     history: History | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> None:
     """Serve API and pages; returns after Ctrl-C.
 
@@ -33,9 +38,33 @@ def serve(
     clock : Clock, optional
         Default the machine's; a demo stands at the end of its history.
     host, port : str, int
-        Only this machine unless told otherwise.
+        Only this machine unless told otherwise; port 0 takes a free one.
     history : History, optional
         Whose open leads the pages list; their scores are of the clock's time when the service starts.
+    tell : callable, optional
+        Called with the service's address once it is its own.
+
+    Raises
+    ------
+    Unavailable
+        If the address can't be had: the port is taken, the host is not this machine's.
     """
     app = create_app(settings, clock=clock or SystemClock(), history=history)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    with _listening(host, port) as listener:
+        if tell is not None:
+            shown = f"[{host}]" if ":" in host else host
+            tell(f"http://{shown}:{listener.getsockname()[1]}")
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Unavailable(
+            f"Can't listen on {host}, port {port}: {error.strerror or error}. Choose another with --port or --host.",
+            host=host,
+            port=port,
+        ) from None

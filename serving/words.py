@@ -27,7 +27,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # evidence
     "evidence.dated": (
         "Of {leads} earlier leads {which}, {rate} ({low}–{high}) {reached} within {days} days; {baseline} of all.",
-        "De {leads} leads anteriores {which}, el {rate} ({low}–{high}) {reached} en {days} días; el {baseline} de todos.",
+        "De {leads} leads anteriores {which}, el {rate} ({low}–{high}) {reached} en {days} días; "
+        "el {baseline} de todos.",
     ),
     "evidence.flat": (
         "Of {leads} earlier leads {which}, {rate} ({low}–{high}) {reached}; {baseline} of all.",

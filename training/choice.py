@@ -108,22 +108,17 @@ def judge(area: Interval, log_loss: float, constant_log_loss: float, conversions
     """
     if conversions < _FEWEST or not np.isfinite([area.value, area.low, area.high]).all():
         return _cannot_tell(area, conversions, f"only {conversions} leads of the test part converted")
+    if area.low > SIGNAL_ABOVE and log_loss < constant_log_loss:
+        text = f"area under the ROC curve on later moments {area.value:.3f} ({area.low:.3f} to {area.high:.3f})"
+        return Verdict("signal", f"Signal: {text}.")
     if area.high < NO_SIGNAL_BELOW:
-        return Verdict(
-            "no_signal",
-            f"No signal here: the area under the ROC curve is at most {area.high:.3f} (95 %); "
-            f"below {NO_SIGNAL_BELOW:.2f} a ranking is not worth acting on.",
-        )
+        text = f"the area under the ROC curve is at most {area.high:.3f} (95 %)"
+        return Verdict("no_signal", f"No signal here: {text}; such a ranking is not worth acting on.")
     if area.low <= SIGNAL_ABOVE:
         return _cannot_tell(area, conversions, f"the area's 95 % interval is {area.low:.3f} to {area.high:.3f}")
-    if log_loss >= constant_log_loss:
-        losses = f"log loss {log_loss:.4f} against {constant_log_loss:.4f}"
-        why = f"the ranking holds, but the chances are no better than the base rate for everybody ({losses})"
-        return _cannot_tell(area, conversions, why)
-    return Verdict(
-        "signal",
-        f"Signal: area under the ROC curve on later moments {area.value:.3f} ({area.low:.3f} to {area.high:.3f}).",
-    )
+    losses = f"log loss {log_loss:.4f} against {constant_log_loss:.4f}"
+    why = f"the ranking holds, but the chances are no better than the base rate for everybody ({losses})"
+    return _cannot_tell(area, conversions, why)
 
 
 def would_tell(area: Interval, conversions: int) -> int:

@@ -7,6 +7,7 @@ not in truth reached the goal in its current cycle.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -211,8 +212,8 @@ def _changes(history: History, as_of: int) -> tuple[NDArray[np.int64], list[Chan
 def _by_lead(rows: NDArray[np.int64], changes: Sequence[Change]) -> Iterator[tuple[int, Sequence[Change]]]:
     if len(rows) == 0:
         return
-    starts = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-    for start, end in zip(starts, np.r_[starts[1:], len(rows)], strict=True):
+    bounds = [*np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]]).tolist(), len(rows)]
+    for start, end in itertools.pairwise(bounds):
         yield int(rows[start]), changes[start:end]
 
 

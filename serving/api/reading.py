@@ -3,8 +3,8 @@
 What is decided here, beyond the shapes of `schemas`:
 
 - Events at or after ``as_of`` by either clock were not known yet: they are passed over and counted.
-- The same ``activity_id`` or ``change_id`` twice counts once; the one recorded last before ``as_of`` wins. Without an id
-  a row that is repeated word for word (``recorded_at`` aside) counts once.
+- The same ``activity_id`` or ``change_id`` twice counts once; the one recorded last before ``as_of`` wins. Without
+  an id a row that is repeated word for word (``recorded_at`` aside) counts once.
 - Without ``recorded_at`` an event was known when it occurred.
 - Unknown attributes, activity types and stages are no mistake: they are listed.
 - Numbers must come as numbers: a text for a numeric attribute is refused rather than guessed at.

@@ -1,4 +1,4 @@
-"""The reference page of the API, made on the server from its own OpenAPI document: complete, and nothing from outside."""
+"""The API's reference as a page, made on the server from its own OpenAPI document: nothing comes from outside."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """The whole path as a newcomer runs it: real files, real MLflow, real processes."""
 
+import contextlib
 import json
 import os
 import signal
@@ -150,7 +151,8 @@ def test_mlflow_serves_the_same_model(demo):
     port = free_port()
     mlflow = Path(sys.executable).with_name("mlflow")
     tracking = f"sqlite:///{home / 'mlruns' / 'mlflow.db'}"
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking, "MLFLOW_REGISTRY_URI": tracking}
+    here = f"{mlflow.parent}{os.pathsep}{os.environ['PATH']}"  # MLflow starts uvicorn by its name
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": tracking, "MLFLOW_REGISTRY_URI": tracking, "PATH": here}
     command = [mlflow, "models", "serve", "-m", "models:/leadlight@champion", "--env-manager", "local", "-p", str(port)]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, start_new_session=True, text=True
@@ -161,7 +163,8 @@ def test_mlflow_serves_the_same_model(demo):
         body = json.loads(example.read_text())
         predictions = json.loads(ask(f"http://127.0.0.1:{port}/invocations", body)[1])["predictions"]
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it is gone where it failed to start
+            os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=30)
     frame = pd.DataFrame(predictions)
     shares = frame[[column for column in frame if column.startswith("contribution.")]].sum(axis=1)

@@ -69,8 +69,9 @@ class Oracle:
         return table[table["place"] != table["place"].shift()]
 
     def _members(self, lead_id: str) -> list[str]:
-        """Colleagues, whether they were there yet or not."""
+        """Colleagues that were known at the moment."""
         leads = self.history.leads
+        leads = leads[(leads["created_at"] < self.as_of) & (leads["recorded_at"] < self.as_of)]
         same = leads[(leads["account_id"] == self.lead["account_id"]).fillna(False) & (leads["lead_id"] != lead_id)]
         return same["lead_id"].tolist()
 
@@ -167,9 +168,7 @@ class Oracle:
         return not self.stages.empty and self.stages["stage"].iloc[-1] in stages
 
     def account_colleagues(self) -> float:
-        leads = self.history.leads
-        there = leads[leads["lead_id"].isin(self.members)]
-        return int(((there["created_at"] < self.as_of) & (there["recorded_at"] < self.as_of)).sum())
+        return len(self.members)
 
     def account_activity_count(self, days: float) -> float:
         return len(self._within(self.theirs, days))

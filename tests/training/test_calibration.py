@@ -71,7 +71,7 @@ def test_draws_by_one_step_are_as_wide_as_full_refits():
     quick = line_draws(raw, converted, accounts, line, free=True)
     slow = [fit_line(raw, converted, draw[accounts.of]) for draw in accounts.draws]
     slow = np.array([(found.intercept, found.slope) for found in slow])
-    assert quick[0] == pytest.approx(slow[0], abs=1e-6)
+    assert quick[0] == pytest.approx(slow[0], abs=1e-5)
     assert quick.std(axis=0) == pytest.approx(slow.std(axis=0), rel=0.1)
     assert np.abs(quick - slow).max() < 0.5 * slow.std(axis=0).min()
 
