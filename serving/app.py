@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import Clock
@@ -105,33 +105,34 @@ def _load(desk: Desk, pages: LatePages | None) -> None:
 
 
 def _describing(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """Add the requests' schemas, which the handlers read themselves, to the document that FastAPI makes."""
+    """Put all schemas into the document that FastAPI makes: handlers read the requests themselves."""
     make = app.openapi
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = make()
             _, definitions = models_json_schema(
-                [
-                    (schemas.ScoreRequest, "validation"),
-                    (schemas.BatchRequest, "validation"),
-                    (schemas.ProblemDetails, "validation"),
-                ],
+                [(shape, "validation") for shape in schemas.SHAPES],
                 ref_template="#/components/schemas/{model}",
+                schema_generator=_AsWritten,
             )
-            known = made.setdefault("components", {}).setdefault("schemas", {})
-            for name, schema in definitions["$defs"].items():
-                known.setdefault(name, schema)
+            made["components"] = {"schemas": definitions["$defs"]}
             _forget_own_refusals(made)
         return app.openapi_schema or make()
 
     return document
 
 
+class _AsWritten(GenerateJsonSchema):
+    """Keeps keys in the order in which they were written, for people read them."""
+
+    def sort(self, value: Any, parent_key: str | None = None) -> Any:  # noqa: ARG002 - pydantic passes it
+        """Return the schema as it is."""
+        return value
+
+
 def _forget_own_refusals(document: dict[str, Any]) -> None:
     """Take out FastAPI's description of its own 422, which this app never sends."""
-    for name in ("HTTPValidationError", "ValidationError"):
-        document["components"]["schemas"].pop(name, None)
     for methods in document["paths"].values():
         for operation in methods.values():
             if "HTTPValidationError" in str(operation["responses"].get("422")):

@@ -43,7 +43,7 @@ class Finding:
         Share of all earlier leads.
     leads : int
     definition : str
-        Which leads these are, in words: "with “Source”: webinar".
+        Which leads these are, in words: "with “Source”: webinar"; it follows "Of 218 earlier leads".
     contradicts : bool
         Whether the rate lies on the other side of the baseline than the impact of zero.
     sentence : str
@@ -171,9 +171,10 @@ def define(feature: Feature, label: str, evidence: Evidence, value: float, langu
     """
     if feature.kind == "category":
         return _define_level(feature, label, int(value), language)
+    act = type_name(str(feature.params.get("type", "")), language)
     if math.isnan(value):
         key = "set.never" if feature.primitive == "activity_days_since" else "set.not_known"
-        return say(key, language, label=label)
+        return say(key, language, label=label, act=act)
     cell = evidence.cell_number(value) or 0
     low = evidence.edges[cell - 1] if cell > 0 else None
     high = evidence.edges[cell] if cell < len(evidence.edges) else None
@@ -181,7 +182,7 @@ def define(feature: Feature, label: str, evidence: Evidence, value: float, langu
         return _define_count(feature, label, low, high, language)
     in_days = _IN_DAYS.get(feature.primitive)
     what = _range("days" if in_days else "range", low, high, language)
-    return say(in_days or "set.number", language, label=label, range=what)
+    return say(in_days or "set.number", language, label=label, act=act, range=what)
 
 
 _IN_DAYS: Final = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from leadlight.serving.champion import Starting
+from leadlight.core.errors import Unavailable
 from leadlight.serving.desk import Desk
 from leadlight.serving.pages_data import Band, LeadPage, QueuePage
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from leadlight.serving.queue import RankedQueue
 
 __all__ = ["LatePages"]
+
+_log = logging.getLogger("leadlight.serving")
 
 
 class LatePages:
@@ -30,20 +33,30 @@ class LatePages:
         self._history = history
         self._lock = Lock()
         self._queue: RankedQueue | None = None
+        self._failed = False
 
     def prepare(self) -> None:
-        """Score the open leads; nothing happens while no model is ready."""
+        """Score the open leads; nothing happens while no model is ready. Never raises: the pages say what is wrong."""
         with self._lock:
-            if self._queue is None and self._desk.champion.is_ready:
-                from leadlight.serving.queue import RankedQueue  # pandas: not before a history is there
+            if self._queue is not None or self._failed or not self._desk.champion.is_ready:
+                return
+            from leadlight.serving.queue import RankedQueue  # pandas: not before a history is there
 
+            try:
                 self._queue = RankedQueue(self._desk, self._desk.champion.scorer, self._history)
+            except Exception:  # whatever is wrong with a history, the API goes on
+                _log.exception("the open leads could not be scored")
+                self._failed = True
 
     def _ready(self) -> RankedQueue:
-        if self._queue is None:
-            _ = self._desk.champion.scorer  # says what stands in the way
-            raise Starting("The open leads are being scored; try again in a few seconds.")
-        return self._queue
+        if self._queue is None and not self._lock.locked():
+            self.prepare()  # a model may have been promoted since the start
+        if self._queue is not None:
+            return self._queue
+        _ = self._desk.champion.scorer  # says what stands in the way
+        if self._failed:
+            raise Unavailable("The open leads could not be scored; the service's log says why.")
+        raise Unavailable("The open leads are being scored; try again in a few seconds.")
 
     def queue(
         self,

@@ -102,9 +102,13 @@ class RankedQueue:
         self._owners = _or_none(leads["owner_id"])
         self._stages = _or_none(leads["lead_id"].map(current_stages(history, self._as_of)).astype("str"))
         self._created = leads["created_at"].tolist()
-        self._bands = [scorer.model.band(int(score)) for score in self._ranking.score]
+        self._bands = np.array([scorer.model.band(int(score)) for score in self._ranking.score], dtype="U4")
+        self._counts = {name: int((self._bands == name).sum()) for name in ("hot", "warm", "cold")}
+        self._owner_of = np.array(self._owners, dtype=object)
+        self._all_owners = tuple(sorted({name for name in self._owners if name is not None}))
         self._events = Events(history, self._ids)
         self._receipts: dict[str, str] = {}
+        self._shown: dict[tuple[int, str], QueueRow] = {}
         self._lock = Lock()
 
     def queue(
@@ -118,27 +122,20 @@ class RankedQueue:
         owner: str | None = None,
     ) -> QueuePage:
         """Return one page of the ranked list."""
-        scores = self._ranking.score
-        chosen = [
-            place
-            for place in range(len(self._ids))
-            if (band is None or self._bands[place] == band)
-            and scores[place] >= minimum_score
-            and (owner is None or self._owners[place] == owner)
-        ]
-        shown = chosen[offset : offset + limit]
-        answers = [self._answer(place, language) for place in shown]
-        receipt_ids, degraded = self._keep(answers)
+        chosen = self._ranking.score >= minimum_score
+        if band is not None:
+            chosen &= self._bands == band
+        if owner is not None:
+            chosen &= self._owner_of == owner
+        places = np.flatnonzero(chosen)
+        rows, degraded = self._rows(places[offset : offset + limit].tolist(), language)
         return QueuePage(
-            rows=tuple(
-                self._row(place, answer, receipt_id)
-                for place, answer, receipt_id in zip(shown, answers, receipt_ids, strict=True)
-            ),
-            total=len(chosen),
+            rows=rows,
+            total=len(places),
             offset=offset,
             limit=limit,
             band=band,
-            counts={name: self._bands.count(name) for name in ("hot", "warm", "cold")},
+            counts=self._counts,
             as_of=from_micros(self._as_of),
             fixed_clock=self._fixed_clock,
             model=self._model_facts(language),
@@ -147,7 +144,7 @@ class RankedQueue:
             degraded=degraded,
             minimum_score=minimum_score,
             owner=owner,
-            owners=tuple(sorted({name for name in self._owners if name is not None})),
+            owners=self._all_owners,
         )
 
     def lead(self, lead_id: str, *, language: str) -> LeadPage | None:
@@ -200,6 +197,19 @@ class RankedQueue:
                 if receipt_id is not None:
                     self._receipts[answer.lead_id] = receipt_id
             return [self._receipts.get(answer.lead_id) for answer in answers], kept.degraded
+
+    def _rows(self, places: Sequence[int], language: str) -> tuple[tuple[QueueRow, ...], tuple[str, ...]]:
+        """Return rows of the list and what is degraded; scores stand still, so a row is made once a language."""
+        new = [place for place in places if (place, language) not in self._shown]
+        answers = [self._answer(place, language) for place in new]
+        receipt_ids, degraded = self._keep(answers)
+        made = {
+            place: self._row(place, answer, receipt_id)
+            for place, answer, receipt_id in zip(new, answers, receipt_ids, strict=True)
+        }
+        self._shown.update({(place, language): row for place, row in made.items() if row.receipt_id is not None})
+        rows = tuple(made[place] if place in made else self._shown[place, language] for place in places)
+        return rows, degraded
 
     def _row(self, place: int, answer: Answer, receipt_id: str | None) -> QueueRow:
         why = _why(answer.reasons)

@@ -64,6 +64,9 @@ class Trained:
     looked_at: pd.DataFrame = field(repr=False)
 
 
+_TOO_SHORT = "the history is too short for its horizon, or too small"
+
+
 def _silent(step: str) -> None:
     """Show no progress."""
 
@@ -294,21 +297,16 @@ def _day(history: History, as_of: pd.Timestamp | None) -> int | None:
 
 def _nothing_to_learn_from(ground: Ground) -> Verdict | None:
     """Return the verdict where a part lacks one of the outcomes altogether; words say which."""
-    nothing = Interval(float("nan"), float("nan"), float("nan"))
-    enough = would_tell(nothing, 0)
-    for name, part in (("learning", ground.learn), ("test", ground.test)):
-        won, n = int(part.converted.sum()), len(part)
-        if n == 0:
-            why = f"the {name} part has no mature moment: the history is too short for its horizon, or too small"
-        elif won == 0:
-            why = f"no lead of the {name} part converted"
-        elif won == n:
-            why = f"every lead of the {name} part converted"
-        else:
-            continue
-        return Verdict(
-            "cannot_tell",
-            f"Cannot tell yet: {why}. About {enough} converted leads in the test part would tell.",
-            enough,
-        )
+    enough = would_tell(Interval(float("nan"), float("nan"), float("nan")), 0)
+    parts = {"learning": ground.learn, "test": ground.test}
+    why = next(
+        (f"the {name} part has no mature moment: {_TOO_SHORT}" for name, part in parts.items() if not len(part)), ""
+    )
+    for name, part in parts.items():
+        won = int(part.converted.sum())
+        if not why and won in (0, len(part)):
+            why = f"{'no' if won == 0 else 'every'} lead of the {name} part converted"
+    if why:
+        text = f"Cannot tell yet: {why}. About {enough} converted leads in the test part would tell."
+        return Verdict("cannot_tell", text, enough)
     return None

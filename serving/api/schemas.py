@@ -22,6 +22,7 @@ __all__ = [
     "MOST_ACTIVITIES",
     "MOST_ITEMS",
     "REQUEST_EXAMPLE",
+    "SHAPES",
     "Account",
     "Activity",
     "AttributeChange",
@@ -305,10 +306,10 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
                 "interval": [0.35, 0.48],
                 "baseline": 0.09,
                 "leads": 218,
-                "definition": "with “Demo request” last less than 7 days before",
+                "definition": "whose last demo request lay less than 7 days before",
                 "contradicts": False,
             },
-            "evidence_text": "Of 218 earlier leads with “Demo request” last less than 7 days before, "
+            "evidence_text": "Of 218 earlier leads whose last demo request lay less than 7 days before, "
             "41 % (35–48) became SQL within 90 days; 9 % of all.",
         }
     ],
@@ -500,3 +501,17 @@ class Readiness(_Answer):
     status: Literal["ready"]
     model: ModelName
     degraded: list[str]
+
+
+SHAPES: Final[tuple[type[BaseModel], ...]] = (
+    ScoreRequest,
+    ScoreAnswer,
+    BatchRequest,
+    BatchAnswer,
+    ReceiptAnswer,
+    ModelAnswer,
+    Health,
+    Readiness,
+    ProblemDetails,
+)
+"""What is sent and answered; the rest is within these."""

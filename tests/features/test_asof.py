@@ -129,3 +129,19 @@ def test_many_moments_on_threads_give_the_same_bits_as_one_by_one() -> None:
     for i in range(0, 30_000, 997):
         one = build(catalog, timeline, Moments(leads[i : i + 1], times[i : i + 1]))
         assert same_bits(one[0], many[i]).all()
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_what_was_recorded_in_the_very_microsecond_of_the_moment_is_not_known(late: int) -> None:
+    as_of = 20_010 * DAY
+    when = {"occurred_at": as_of - DAY, "recorded_at": as_of + late}
+    there = World(
+        tuple({"lead_id": f"L{i}", "created_at": 20_000 * DAY, "account_id": "A", "source": "web"} for i in range(2)),
+        tuple({"lead_id": f"L{i}", **when, "type": "web_visit"} for i in range(2)),
+        tuple({"lead_id": f"L{i}", **when, "stage": "customer"} for i in range(2)),
+        ({"lead_id": "L0", **when, "attribute": "seats", "value": "3"},),
+    )
+    catalog, nothing = drawn(there), there.without_future(as_of)
+    before = Case(catalog, nothing.history(), "L0", as_of).row()
+    assert same_bits(Case(catalog, there.history(), "L0", as_of).row(), before).all()
+    assert not same_bits(Case(catalog, there.history(), "L0", as_of + late + 1).row(), before).all()

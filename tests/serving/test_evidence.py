@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from leadlight.core.artifact import Cell, Evidence, TrainedModel, encode_values
+from leadlight.features.words import type_name
 from leadlight.serving.evidence import find, wilson
 from models import trained
 
@@ -53,16 +54,16 @@ def test_thirty_leads_and_five_of_either_outcome_are_the_least(model: TrainedMod
 def test_the_sentence_counts_leads_and_names_the_set_goal_horizon_and_baseline(model: TrainedModel) -> None:
     rich = _with(Cell(218, 90), model)
     assert _find(rich, 3.0, 0.5).sentence == (  # type: ignore[attr-defined]
-        "Of 218 earlier leads with “Demo request” last less than 7 days before, "
+        "Of 218 earlier leads whose last demo request lay less than 7 days before, "
         "41 % (35–48) became SQL within 90 days; 9 % of all."
     )
     assert _find(rich, 3.0, 0.5, "es").sentence == (  # type: ignore[attr-defined]
-        "De 218 leads anteriores con «Solicitud de demo» por última vez menos de 7 días antes, "
+        "De 218 leads anteriores con solicitud de demo por última vez menos de 7 días antes, "
         "el 41 % (35–48) llegó a SQL en 90 días; el 9 % de todos."
     )
     assert "7 to 30 days before" in _find(rich, 7.0, 0.5).sentence  # type: ignore[attr-defined]
     assert "at least 30 days before" in _find(rich, 300.0, 0.5).sentence  # type: ignore[attr-defined]
-    assert "without “Demo request” until then" in _find(rich, None, 0.5).sentence  # type: ignore[attr-defined]
+    assert "without any demo request until then" in _find(rich, None, 0.5).sentence  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
@@ -113,6 +114,7 @@ def test_every_topics_set_has_words_for_every_cell(model: TrainedModel, language
             row = [np.nan] * len(model.catalog.features)
             row[model.catalog.position[evidence.feature]] = float(value)
             found = find(replace(model, evidence={topic: rich}), topic, row, 1.0, language)
-            assert model.catalog.topics[topic].label[language] in found.definition
+            about = model.catalog.topics[topic].label[language], type_name(str(feature.params.get("type")), language)
+            assert any(words in found.definition for words in about)
             said.add(found.definition)
     assert len(said) > 3 * len(model.evidence)

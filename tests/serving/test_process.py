@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 
 from leadlight.core.artifact import TrainedModel
+from leadlight.core.errors import Unavailable
+from leadlight.core.settings import Settings
+from leadlight.serving.run import serve
 from leadlight.serving.store.receipts import Receipt, replay
 from models import request_body, save_champion
 from waiting import wait_for
@@ -150,6 +153,11 @@ def test_what_was_answered_survives_kill_nine(home: Path, model: TrainedModel) -
         receipt = Receipt.from_json(rows[scored["receipt_id"]])
         assert receipt.log_odds == scored["log_odds"]
         assert replay(receipt, model).same_bits
+
+
+def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Unavailable, match="--port"):
+        serve(Settings(home=tmp_path, _env_file=None), port=taken.getsockname()[1])
 
 
 def test_it_starts_on_this_machine_only_and_ends_when_told(home: Path) -> None:

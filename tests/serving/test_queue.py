@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ import pytest
 
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import FixedClock
-from leadlight.core.errors import NoChampion
+from leadlight.core.errors import NoChampion, Unavailable
 from leadlight.core.settings import Settings
 from leadlight.serving.batch import score_history
-from leadlight.serving.champion import Champion
+from leadlight.serving.champion import Champion, Starting
 from leadlight.serving.desk import Desk
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.queue import RankedQueue
@@ -23,6 +24,7 @@ from leadlight.serving.store.keeper import ReceiptKeeper
 from leadlight.serving.store.receipts import replay
 from leadlight.serving.store.spool import Spool
 from models import company, trained
+from waiting import wait_for
 
 CLOCK = FixedClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
 COMPANY = company()
@@ -158,9 +160,25 @@ def test_pages_say_what_they_wait_for(tmp_path: Path, model: TrainedModel) -> No
         pages.queue(language="en")
 
 
-def test_the_service_lists_the_open_leads_of_its_history(serve: Any, model: TrainedModel) -> None:
-    from waiting import wait_for
+def test_a_history_that_cannot_be_scored_leaves_the_api_alone(tmp_path: Path, model: TrainedModel) -> None:
+    ready = desk(tmp_path, model)
+    ready.champion.load()
+    pages = LatePages(ready, replace(COMPANY, leads=COMPANY.leads.drop(columns="lead_id")))
+    pages.prepare()
+    with pytest.raises(Unavailable, match="log says why"):
+        pages.queue(language="en")
 
+
+def test_pages_come_once_a_model_is_promoted(tmp_path: Path, model: TrainedModel) -> None:
+    late = desk(tmp_path, model)
+    pages = LatePages(late, COMPANY)
+    with pytest.raises(Starting):
+        pages.queue(language="en")
+    late.champion.load()
+    assert pages.queue(language="en").rows
+
+
+def test_the_service_lists_the_open_leads_of_its_history(serve: Any, model: TrainedModel) -> None:
     client = serve(model=model, history=COMPANY)
     wait_for(lambda: client.get("/leads").status_code == 200)
     assert client.get("/leads").text.count("/leads/L-") >= 20

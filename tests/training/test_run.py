@@ -135,11 +135,11 @@ def test_a_world_without_signal_registers_nothing(company):
 
 def test_permuted_outcomes_seldom_end_in_a_signal():
     found = []
-    for seed in range(8):
+    for seed in range(24):
         table = flat(400, seed=seed)
         won = table.outcome.converted.sample(frac=1, random_state=seed).reset_index(drop=True)
         found.append(train(replace(table, outcome=replace(table.outcome, converted=won)), parse("")).verdict)
-    assert found.count("signal") <= 1  # each has a chance of at most 1 in 40
+    assert found.count("signal") <= 2  # each has a chance of at most 1 in 40
 
 
 def test_a_planted_signal_in_a_flat_export_is_found():
