@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
-from leadlight.core.catalog import Condition, Rule
+from leadlight.core.catalog import Condition, Rule, level_word
 from leadlight.core.errors import Problem
 
 __all__ = ["read_rules"]
@@ -89,25 +89,20 @@ def _read_condition(where: str, when: Mapping[str, Any], problems: list[Problem]
         return None
     if subject == "stage":
         names = when["stage"] if isinstance(when["stage"], list) else [when["stage"]]
-        return Condition("stage", "stage", any_of=tuple(map(str, names)))
+        return Condition("stage", "stage", any_of=tuple(map(level_word, names)))
     return Condition(
         "activity" if subject == "activity" else "attribute",
         str(when[subject]),
         within_days=_number(when, "within_days"),
         at_least=_number(when, "at_least"),
         at_most=_number(when, "at_most"),
-        any_of=tuple(_word(value) for value in when.get("any_of", [])),
+        any_of=tuple(level_word(value) for value in when.get("any_of", [])),
         known=when.get("known"),
     )
 
 
 def _number(when: Mapping[str, Any], key: str) -> float | None:
     return None if when.get(key) is None else float(when[key])
-
-
-def _word(value: object) -> str:
-    """Spell a level as the door for data spells it: 3 and 3.0 are both "3"."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _finite(value: object) -> TypeGuard[float]:

@@ -28,6 +28,7 @@ __all__ = [
     "Rule",
     "Topic",
     "Vocabulary",
+    "level_word",
 ]
 
 Component = Literal["fit", "interest", "cycle"]
@@ -39,6 +40,23 @@ OTHER: Final = "(other)"
 CODE_NOT_KNOWN: Final = 0
 CODE_OTHER: Final = 1
 """Levels 0 and 1 of every category: a missing value is a level of its own; rare and unseen ones share one."""
+
+
+def level_word(value: object) -> str:
+    """Spell a category's value as the door for data does; empty is not known.
+
+    Trimmed, yes and no in small letters, 3.0 as 3: one value has one spelling, wherever it comes from.
+
+    Examples
+    --------
+    >>> [level_word(value) for value in (" web ", 3.0, 1234567.0, 2.5, True, None, float("nan"))]
+    ['web', '3', '1234567', '2.5', 'true', '', '']
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 @dataclass(frozen=True, slots=True)

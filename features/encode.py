@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leadlight.core.catalog import CODE_NOT_KNOWN, CODE_OTHER, Vocabulary
+from leadlight.core.catalog import CODE_NOT_KNOWN, CODE_OTHER, Vocabulary, level_word
 from leadlight.core.history import History
 from leadlight.features.order import Ints, Numbers
 from leadlight.features.timeline import (
@@ -95,9 +95,9 @@ def _stage_changes(history: History, vocabulary: Vocabulary) -> Events:
 
 def _base(history: History, vocabulary: Vocabulary) -> Numbers:
     base = np.full((len(history.leads), len(vocabulary.attributes)), np.nan)
-    there = {attribute.name: attribute for attribute in history.attributes if attribute.known != "dated"}
+    dated = {attribute.name for attribute in history.attributes if attribute.known == "dated"}
     for column, (name, kind) in enumerate(vocabulary.attributes.items()):
-        if name in there:
+        if name in history.leads and name not in dated:  # a column of one value is no attribute, but a value to score
             base[:, column] = _values(history.leads[name], kind, vocabulary.levels.get(name, ()))
         elif kind == "category":
             base[:, column] = CODE_NOT_KNOWN
@@ -107,8 +107,15 @@ def _base(history: History, vocabulary: Vocabulary) -> Numbers:
 def _values(column: pd.Series[Any], kind: str, levels: Sequence[str]) -> Numbers:
     """Encode attribute values; text that is no number, where one is expected, is not known."""
     if kind == "category":
-        return levels_of(column.astype("str"), levels).astype(np.float64)
+        return levels_of(_spelled(column), levels).astype(np.float64)
     return np.array([number_of(value) for value in column], dtype=np.float64)
+
+
+def _spelled(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Spell numbers where words are expected: a small file may hold digits only in a column of codes."""
+    if column.dtype == np.float64:
+        return column.map(level_word, na_action="ignore").astype("str")
+    return column.astype("str")
 
 
 def _attribute_changes(history: History, vocabulary: Vocabulary) -> Events:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from leadlight.core.catalog import CODE_NOT_KNOWN, CODE_OTHER, Vocabulary
+from leadlight.core.catalog import CODE_NOT_KNOWN, CODE_OTHER, Vocabulary, level_word
 from leadlight.core.clock import NEVER
 from leadlight.features.memo import by_identity
 from leadlight.features.timeline import Events, Timeline, assemble, known_since, number_of
@@ -153,14 +153,5 @@ def _encode(name: str, value: str | float | None, codes: _Codes) -> float:
     levels = codes.levels[name]
     if levels is None:
         return number_of(value)
-    word = _word(value)
+    word = level_word(value)
     return float(levels.get(word, CODE_OTHER) if word else CODE_NOT_KNOWN)
-
-
-def _word(value: str | float | None) -> str:
-    """Spell a level as the door for data does: trimmed, yes and no in small letters, 3.0 as 3; empty is not known."""
-    if value is None or value != value:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()

@@ -15,7 +15,7 @@ from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import Clock
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
-from leadlight.serving.api import problems, schemas
+from leadlight.serving.api import answer_schemas, problems, schemas
 from leadlight.serving.api.routes import router
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
@@ -112,7 +112,7 @@ def _describing(app: FastAPI) -> Callable[[], dict[str, Any]]:
         if app.openapi_schema is None:
             made = make()
             _, definitions = models_json_schema(
-                [(shape, "validation") for shape in schemas.SHAPES],
+                [(shape, "validation") for shape in (*schemas.REQUESTS, *answer_schemas.ANSWERS)],
                 ref_template="#/components/schemas/{model}",
                 schema_generator=_AsWritten,
             )

@@ -15,7 +15,7 @@ from leadlight.agreement.stages import CLOSED, LADDER, reached
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.catalog import Catalog
 from leadlight.core.clock import to_micros
-from leadlight.core.errors import UsageError
+from leadlight.core.errors import ModelContractError, UsageError
 from leadlight.core.history import History
 from leadlight.features.build import build
 from leadlight.features.timeline import Moments, Timeline
@@ -67,9 +67,20 @@ def open_leads(history: History, catalog: Catalog, as_of: int) -> NDArray[np.int
     """Return the rows of ``history.leads`` that are open: known by then, not closed, not at the goal or past it.
 
     All leads of an undated export are.
+
+    Raises
+    ------
+    ModelContractError
+        If the model looks at times and the history has none.
     """
     leads = history.leads
-    if history.is_flat or not history.is_dated:
+    undated = history.is_flat or not history.is_dated
+    if undated and catalog.dated:
+        raise ModelContractError(
+            "The model was trained on a dated history and looks at times, but this one is an undated export. "
+            "Score it with a model trained on such an export, or give its dates."
+        )
+    if undated:
         return np.arange(len(leads), dtype=np.int64)
     when = pd.Timestamp(as_of, unit="us", tz="UTC")
     known = (leads["created_at"] < when) & (leads["recorded_at"] < when)

@@ -17,7 +17,7 @@ import numpy as np
 from leadlight.core.artifact import Kind
 from leadlight.core.contributions import Additive, Boosted
 from leadlight.training import boosting, logistic, points
-from leadlight.training.calibration import fit_line
+from leadlight.training.calibration import ENOUGH_FOR_SLOPE, fit_line
 from leadlight.training.moments import shared
 
 if TYPE_CHECKING:
@@ -155,8 +155,8 @@ def tune(
     predictions : CrossFitted
         With that setting.
     losses : dict of str to float
-        Log loss by setting, after shifting each block's chances to its own base rate: it is the ranking and the
-        spread that are chosen, the level is calibration's.
+        Log loss by setting, each block calibrated on itself: what is chosen is the ranking; level and spread are
+        calibration's.
     """
     if kind == "scorecard" or not folds:
         name = _SETTING.get(kind)
@@ -166,7 +166,8 @@ def tune(
     by_fold = _side_by_side(lambda f: _paths(kind, lesson.take(f.learn), lesson.matrix[f.validate], seed), folds)
     pooled = np.concatenate(by_fold, axis=1)
     rows, block = _rows(folds)
-    losses = [_shifted_loss(scores, lesson.converted[rows], block) for scores in pooled]
+    free = len(np.unique(lesson.lead[rows][lesson.converted[rows]])) >= ENOUGH_FOR_SLOPE
+    losses = [_calibrated_loss(scores, lesson.converted[rows], block, free=free) for scores in pooled]
     best = int(np.argmin(losses))
     named = {f"{setting:g}": float(loss) for setting, loss in zip(settings, losses, strict=True)}
     return {_SETTING[kind]: float(settings[best])}, CrossFitted(rows, block, pooled[best]), named
@@ -204,10 +205,18 @@ def _paths(kind: Kind, lesson: Lesson, validate: NDArray[np.float64], seed: int)
     return np.stack([raw(ranker, validate) for ranker in logistic.fit_path(*given, strengths=logistic.STRENGTHS)])
 
 
-def _shifted_loss(scores: NDArray[np.float64], converted: NDArray[np.bool_], block: NDArray[np.int64]) -> float:
+def _calibrated_loss(
+    scores: NDArray[np.float64], converted: NDArray[np.bool_], block: NDArray[np.int64], *, free: bool
+) -> float:
+    """Return log loss a moment after each block's scores were calibrated on itself, with slope >= 0 where it is free.
+
+    What calibration will mend is not held against a setting: the level, and from enough conversions on the spread. A
+    block that turns the ranking round then says nothing about settings.
+    """
     total = 0.0
     for b in np.unique(block):
         own, won = scores[block == b], converted[block == b]
-        shifted = fit_line(own, won, slope=1.0)(own)
-        total += float((np.logaddexp(0.0, shifted) - won * shifted).sum())
+        line = fit_line(own, won, slope=None if free else 1.0)
+        mapped = line(own) if line.slope > 0 else fit_line(own, won, slope=0.0)(own)
+        total += float((np.logaddexp(0.0, mapped) - won * mapped).sum())
     return total / max(len(scores), 1)

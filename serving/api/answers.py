@@ -1,4 +1,4 @@
-"""Answers as JSON-ready data; their shapes are in `schemas`, and the tests hold both together."""
+"""Answers as JSON-ready data; their shapes are in `answer_schemas`, and the tests hold both together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["json_response", "model_document", "model_name", "score_document"]
 
 
 def score_document(scorer: Scorer, answer: Answer, receipt_id: str | None, degraded: tuple[str, ...]) -> dict[str, Any]:
-    """Return the answer to one scored lead, by `schemas.ScoreAnswer`."""
+    """Return the answer to one scored lead, by `answer_schemas.ScoreAnswer`."""
     model = scorer.model
     return {
         "lead_id": answer.lead_id,
@@ -42,12 +42,12 @@ def score_document(scorer: Scorer, answer: Answer, receipt_id: str | None, degra
 
 
 def model_name(scorer: Scorer) -> dict[str, Any]:
-    """Return which model answers, by `schemas.ModelName`."""
+    """Return which model answers, by `answer_schemas.ModelName`."""
     return {"name": scorer.name, "version": scorer.version, "kind": scorer.model.kind}
 
 
 def model_document(scorer: Scorer) -> dict[str, Any]:
-    """Return what serves, by `schemas.ModelAnswer`."""
+    """Return what serves, by `answer_schemas.ModelAnswer`."""
     model, catalog = scorer.model, scorer.model.catalog
     vocabulary, agreement = catalog.vocabulary, scorer.model.agreement
     return {

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from leadlight.serving.api import schemas
+from leadlight.serving.api import answer_schemas, schemas
 from leadlight.serving.api.answers import json_response, model_document, model_name, score_document
 from leadlight.serving.api.body import parse, read_body
 from leadlight.serving.api.problems import MEDIA_TYPE, NotNow, Refusal, body_of
@@ -60,7 +60,7 @@ def router() -> APIRouter:
         score,
         methods=["POST"],
         tags=["scoring"],
-        response_model=schemas.ScoreAnswer,
+        response_model=answer_schemas.ScoreAnswer,
         responses=_refusals(413, 415, 422, 503),
         openapi_extra=_body("ScoreRequest"),
     )
@@ -69,7 +69,7 @@ def router() -> APIRouter:
         score_batch,
         methods=["POST"],
         tags=["scoring"],
-        response_model=schemas.BatchAnswer,
+        response_model=answer_schemas.BatchAnswer,
         response_model_exclude_none=True,
         responses=_refusals(413, 415, 422, 503),
         openapi_extra=_body("BatchRequest"),
@@ -79,7 +79,7 @@ def router() -> APIRouter:
         receipt,
         methods=["GET"],
         tags=["scoring"],
-        response_model=schemas.ReceiptAnswer,
+        response_model=answer_schemas.ReceiptAnswer,
         responses=_refusals(404),
     )
     add(
@@ -87,16 +87,16 @@ def router() -> APIRouter:
         model,
         methods=["GET"],
         tags=["service"],
-        response_model=schemas.ModelAnswer,
+        response_model=answer_schemas.ModelAnswer,
         responses=_refusals(503),
     )
-    add("/healthz", healthz, methods=["GET"], tags=["service"], response_model=schemas.Health)
+    add("/healthz", healthz, methods=["GET"], tags=["service"], response_model=answer_schemas.Health)
     add(
         "/readyz",
         readyz,
         methods=["GET"],
         tags=["service"],
-        response_model=schemas.Readiness,
+        response_model=answer_schemas.Readiness,
         responses=_refusals(503),
     )
     add("/docs", docs, methods=["GET"], include_in_schema=False)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadlight.core.artifact import TrainedModel
-from leadlight.serving.api import schemas
+from leadlight.serving.api import answer_schemas, schemas
 from leadlight.serving.store.receipts import Receipt, replay
 from models import boosted, request_body, save_champion, trained
 from waiting import wait_for
@@ -28,7 +28,7 @@ def test_a_lead_is_scored_with_reasons_and_a_receipt(client: TestClient) -> None
     answer = post(client, request_body())
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-language"] == "en"
-    scored = schemas.ScoreAnswer.model_validate(answer.json())
+    scored = answer_schemas.ScoreAnswer.model_validate(answer.json())
     assert scored.lead_id == "L-1042"
     assert scored.as_of == "2026-11-23T08:00:00Z"
     assert sorted(scored.missing) == ["account", "title"]
@@ -38,12 +38,12 @@ def test_a_lead_is_scored_with_reasons_and_a_receipt(client: TestClient) -> None
     total = scored.base_log_odds + sum(r.impact for r in scored.reasons) + scored.other_reasons_impact
     assert total == pytest.approx(scored.log_odds, abs=1e-6)
     receipt = client.get(f"/v1/receipts/{scored.receipt_id}")
-    assert schemas.ReceiptAnswer.model_validate(receipt.json()).log_odds == scored.log_odds
+    assert answer_schemas.ReceiptAnswer.model_validate(receipt.json()).log_odds == scored.log_odds
 
 
 def test_the_contracts_example_is_answered(client: TestClient) -> None:
     assert post(client, schemas.REQUEST_EXAMPLE).status_code == 200
-    schemas.ScoreAnswer.model_validate(schemas.ANSWER_EXAMPLE)
+    answer_schemas.ScoreAnswer.model_validate(answer_schemas.ANSWER_EXAMPLE)
 
 
 @pytest.mark.parametrize("make", [trained, lambda: trained(dated=False), boosted], ids=["dated", "flat", "trees"])
@@ -108,7 +108,7 @@ def test_a_batch_answers_each_as_if_alone(client: TestClient) -> None:
     other["lead"]["attributes"]["employees"] = 3
     answer = client.post("/v1/score/batch", json={"items": [good, bad, other, 17]})
     assert answer.status_code == 200
-    schemas.BatchAnswer.model_validate(answer.json())
+    answer_schemas.BatchAnswer.model_validate(answer.json())
     first, second, third, fourth = answer.json()["items"]
     for item, body in ((first, good), (third, other)):
         alone = post(client, body).json()
@@ -140,7 +140,7 @@ def test_a_thousand_leads_are_a_batch_and_one_more_is_not(client: TestClient) ->
 
 
 def test_the_model_says_what_it_knows(client: TestClient) -> None:
-    model = schemas.ModelAnswer.model_validate(client.get("/v1/model").json())
+    model = answer_schemas.ModelAnswer.model_validate(client.get("/v1/model").json())
     assert model.dated
     assert {a.name for a in model.attributes} == {"source", "industry", "employees", "title"}
     assert model.agreement.goal_stage == "sql"
@@ -206,5 +206,5 @@ def test_whatever_json_is_sent_is_answered_or_refused(client: TestClient, body: 
     answer = post(client, body)
     assert answer.status_code in (200, 422), answer.text
     if answer.status_code == 422:
-        problem = schemas.ProblemDetails.model_validate(answer.json())
+        problem = answer_schemas.ProblemDetails.model_validate(answer.json())
         assert problem.errors

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from histories import history
-from leadlight.core.errors import UsageError
+from leadlight.core.errors import ModelContractError, UsageError
 from leadlight.core.history import History
 from leadlight.serving.api.reading import Reader
 from leadlight.serving.batch import moment_of, open_leads, score_history, write_scores
@@ -125,6 +125,12 @@ def test_an_undated_export_has_no_moment_and_every_lead_is_scored() -> None:
     assert len(frame) == 60
     assert frame["as_of"].isna().all()
     assert frame["scorecard_points"].isna().all()
+
+
+def test_a_model_that_looks_at_times_refuses_an_undated_export() -> None:
+    with pytest.raises(ModelContractError, match="undated export"):
+        list(score_history(MODEL, company(dated=False)))
+    assert len(pd.concat(list(score_history(FLAT, COMPANY)))) > 0  # the other way round works
 
 
 def test_a_moment_without_a_zone_is_refused() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.settings import Settings
-from leadlight.serving.api import schemas
+from leadlight.serving.api import answer_schemas
 from models import request_body
 
 
@@ -14,7 +14,7 @@ def test_scoring_goes_on_without_the_database(serve: Any, settings: Settings, mo
     (settings.home_path / "leadlight.db").mkdir()
     client = serve(model=model)
     answer = client.post("/v1/score", json=request_body())
-    scored = schemas.ScoreAnswer.model_validate(answer.json())
+    scored = answer_schemas.ScoreAnswer.model_validate(answer.json())
     assert scored.degraded == ["receipts"]
     assert client.get("/readyz").json()["degraded"] == ["receipts"]
     assert client.get(f"/v1/receipts/{scored.receipt_id}").json()["score"] == scored.score

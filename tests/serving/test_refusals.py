@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from leadlight.core.settings import Settings
-from leadlight.serving.api import problems, schemas
+from leadlight.serving.api import answer_schemas, problems
 from leadlight.serving.api.problems import MEDIA_TYPE
 from models import request_body, trained
 
@@ -22,7 +22,7 @@ def check(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert answer.headers["content-type"] == MEDIA_TYPE
     assert "Traceback" not in answer.text
     members = answer.json()
-    problem = schemas.ProblemDetails.model_validate(members)
+    problem = answer_schemas.ProblemDetails.model_validate(members)
     assert (problem.status, problem.code) == (status, code)
     assert problem.type == f"/docs#problem-{code}"
     return members

@@ -125,22 +125,29 @@ def test_a_hidden_account_is_not_known_while_learning_and_known_while_predicting
     assert next(t for t in ranker.terms if t.column == 2).missing != 0
 
 
-def test_tuning_shrinks_noise_harder_than_signal():
+def test_tuning_takes_the_setting_with_the_smallest_loss_and_keeps_its_predictions():
     folds = [Fold(np.arange(0, 500), np.arange(500, 650), 0), Fold(np.arange(0, 650), np.arange(650, 800), 1)]
-    noise, _, losses = tune("logistic", lesson(strength=0.0), folds)
-    signal, predictions, _ = tune("logistic", lesson(strength=2.0), folds)
-    assert noise["strength"] > signal["strength"]
+    signal, predictions, losses = tune("logistic", lesson(strength=2.0), folds)
     assert set(losses) == {f"{s:g}" for s in logistic.STRENGTHS}
+    assert f"{signal['strength']:g}" == min(losses, key=losses.get)
     again = cross_fit("logistic", lesson(strength=2.0), folds, signal)
     assert again.raw == pytest.approx(predictions.raw, abs=2e-3)
     assert (again.rows == np.arange(500, 800)).all()
 
 
-def test_the_level_of_a_block_does_not_decide_the_setting():
+def test_level_and_spread_of_a_block_do_not_decide_the_setting():
     """A base rate that jumps between learning and validating is calibration's matter."""
     scores = np.array([[-1.0, 1.0] * 50, [0.0, 0.0] * 50])
     converted = np.array([False, True] * 50)
     block = np.zeros(100, int)
-    losses = [candidates._shifted_loss(s + 5.0, converted, block) for s in scores]
-    assert losses[0] == pytest.approx(candidates._shifted_loss(scores[0], converted, block))
+    losses = [candidates._calibrated_loss(2 * s + 5.0, converted, block, free=True) for s in scores]
+    assert losses[0] == pytest.approx(candidates._calibrated_loss(scores[0], converted, block, free=True))
     assert losses[0] < losses[1]
+
+
+def test_a_block_that_turns_the_ranking_round_says_nothing_of_settings():
+    converted, block = np.array([False, True, False] * 50), np.zeros(150, int)
+    upside_down = [spread * np.array([1.0, -1.0, 1.0] * 50) for spread in (0.1, 5.0)]
+    losses = [candidates._calibrated_loss(scores, converted, block, free=True) for scores in upside_down]
+    rate = converted.mean()
+    assert losses == pytest.approx([-rate * np.log(rate) - (1 - rate) * np.log(1 - rate)] * 2)

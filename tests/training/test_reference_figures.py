@@ -98,7 +98,7 @@ def test_x_education_last_30_percent_by_lead_number():
     ours, reference_area, gain = compare(
         run.looked_at[chosen].to_numpy(), theirs, moments.converted[test], moments.owner[test]
     )
-    assert reference_area == pytest.approx(0.888, abs=0.006)
+    assert reference_area == pytest.approx(0.888, abs=0.01)
     assert gain.high >= 0, f"{chosen} {ours:.3f} against {reference_area:.3f}"
 
 
@@ -113,7 +113,7 @@ def test_bank_without_duration_last_20_percent_logistic_refitted_on_the_whole_80
 
 
 def intake(history, days_after, goal="customer"):
-    """Return one moment a lead, so many days after it came, labelled by conversion within 30 days."""
+    """Return one moment a lead, so many days after it came, labelled by conversion within 30 days of coming."""
     created = micros_of(history.leads["created_at"])
     at = created + round(days_after * DAY) + 1
     stages = read_stages(history, goal, int(history.ended_at.value // 1000) + 1)
@@ -123,7 +123,7 @@ def intake(history, days_after, goal="customer"):
     for row, start, end in zip(stages.at_risk.lead, stages.at_risk.start, stages.at_risk.end, strict=True):
         open_then[row] |= start < at[row] <= end
     nothing = np.zeros(len(at), bool)
-    moments = Moments(lead, at, at, occurred - at <= 30 * DAY, ~nothing, nothing, lead)
+    moments = Moments(lead, at, at, occurred <= created + 30 * DAY + 1, ~nothing, nothing, lead)
     return moments, open_then
 
 
@@ -159,7 +159,7 @@ def test_bpi_2012_activated_within_30_days_at_7_days():
     before = int(pd.Timestamp("2011-12-08", tz="UTC").value // 1000)
     scores = candidate_scores("logistic", history, moments, learn, test, gap=30 * DAY, before=before)
     ours, reference_area, gain = compare(scores, theirs, moments.converted[test], moments.owner[test])
-    assert moments.converted[test].mean() == pytest.approx(0.350, abs=0.01)
+    assert moments.converted[test].mean() == pytest.approx(0.350, abs=0.005)
     assert reference_area == pytest.approx(0.700, abs=0.03)
     assert gain.high >= 0, f"{ours:.3f} against {reference_area:.3f}"
 
