@@ -27,4 +27,8 @@ def serve(
     setting = settings.load()
     screen.note(f"Home: {setting.home_path}")
     history = None if data is None else read_history(data, mapping, learning=False)
-    run_service(setting, clock=SystemClock(), host=host, port=port, history=history)
+    run_service(setting, clock=SystemClock(), host=host, port=port, history=history, tell=_tell)
+
+
+def _tell(url: str) -> None:
+    screen.note(f"Serving {url} (the queue at {url}/leads, the API at {url}/docs). Ctrl-C ends it.")

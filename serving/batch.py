@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from leadlight.agreement.stages import CLOSED, LADDER, reached
+from leadlight.agreement.stages import LADDER, left_queue, reached
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.catalog import Catalog
 from leadlight.core.clock import to_micros
@@ -55,38 +55,43 @@ def current_stages(history: History, as_of: int) -> pd.Series[str]:
     as_of : int
         Microseconds; what was recorded later does not count.
     """
+    return _stage_changes(history, as_of).groupby("lead_id")["stage"].last()
+
+
+def _stage_changes(history: History, as_of: int) -> pd.DataFrame:
+    """Return the stage changes known at a moment, in order of time; at one instant in the order of the usual ladder."""
     table = history.stage_changes
     when = pd.Timestamp(as_of, unit="us", tz="UTC")
     known = table[(table["occurred_at"] < when) & (table["recorded_at"] < when)]
     step = known["stage"].map({stage: i for i, stage in enumerate(LADDER)}).fillna(len(LADDER))
-    last = known.assign(step=step).sort_values(["occurred_at", "recorded_at", "step"], kind="stable")
-    return last.groupby("lead_id")["stage"].last()
+    return known.assign(step=step).sort_values(["occurred_at", "recorded_at", "step"], kind="stable")
 
 
 def open_leads(history: History, catalog: Catalog, as_of: int) -> NDArray[np.int64]:
-    """Return the rows of ``history.leads`` that are open: known by then, not closed, not at the goal or past it.
+    """Return the rows of ``history.leads`` that are in the queue: known by then, neither closed nor converted.
 
-    All leads of an undated export are.
+    For a model of an undated export all leads are.
 
     Raises
     ------
     ModelContractError
         If the model looks at times and the history has none.
     """
-    leads = history.leads
-    undated = history.is_flat or not history.is_dated
-    if undated and catalog.dated:
+    if not catalog.dated:
+        return np.arange(len(history.leads), dtype=np.int64)
+    if not history.is_dated:
         raise ModelContractError(
             "The model was trained on a dated history and looks at times, but this one is an undated export. "
             "Score it with a model trained on such an export, or give its dates."
         )
-    if undated:
-        return np.arange(len(leads), dtype=np.int64)
-    when = pd.Timestamp(as_of, unit="us", tz="UTC")
-    known = (leads["created_at"] < when) & (leads["recorded_at"] < when)
-    stage = leads["lead_id"].map(current_stages(history, as_of))
-    done = stage.isin(CLOSED | reached(catalog.goal_stage))
-    return np.flatnonzero((known & ~done).to_numpy()).astype(np.int64)
+    leads, when = history.leads, pd.Timestamp(as_of, unit="us", tz="UTC")
+    known = ((leads["created_at"] < when) & (leads["recorded_at"] < when)).to_numpy(copy=True)
+    changes = _stage_changes(history, as_of)
+    changes["lead"] = pd.Index(leads["lead_id"]).get_indexer(changes["lead_id"])
+    by_lead = changes.sort_values("lead", kind="stable")
+    stages = by_lead["stage"].to_numpy(dtype=object)
+    known[left_queue(by_lead["lead"].to_numpy(dtype=np.int64), stages, reached(catalog.goal_stage))] = False
+    return np.flatnonzero(known).astype(np.int64)
 
 
 def matrix_of(catalog: Catalog, timeline: Timeline, rows: NDArray[np.int64], as_of: int) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from leadlight.agreement.stages import CLOSED, RECYCLED, reached
+from leadlight.agreement.stages import CLOSED, RECYCLED, Standing, follow, reached
 from leadlight.core.clock import NEVER
 from leadlight.features.encode import micros_of, positions_of
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from leadlight.core.history import History
 
-__all__ = ["FOREVER", "Conversions", "Spans", "Stages", "Standing", "follow", "read_stages", "reporting_lag"]
+__all__ = ["FOREVER", "Conversions", "Spans", "Stages", "read_stages", "reporting_lag"]
 
 FOREVER: Final = 2**63 - 1
 LAG_QUANTILE: Final = 0.95
@@ -35,39 +35,6 @@ class Change(NamedTuple):
     occurred: int
     recorded: int
     stage: str
-
-
-class Standing(NamedTuple):
-    """Where a lead stands after its stage changes so far.
-
-    ``open``: in the queue. ``converted``: has reached the goal in the current cycle. ``away``: recycled or closed, so
-    that the next step begins a new cycle.
-    """
-
-    open: bool = True
-    converted: bool = False
-    away: bool = False
-
-
-def follow(standing: Standing, stage: str, goal: frozenset[str]) -> Standing:
-    """Return the standing after one more stage.
-
-    Examples
-    --------
-    >>> goal = reached("sql")
-    >>> lead = follow(Standing(), "sql", goal)
-    >>> follow(lead, "recycled", goal)  # converted once: no longer asked about in this cycle
-    Standing(open=True, converted=True, away=True)
-    >>> follow(follow(lead, "recycled", goal), "mql", goal)  # re-entry begins a new one
-    Standing(open=True, converted=False, away=False)
-    """
-    if stage in goal:
-        return Standing(converted=True)
-    if stage in RECYCLED:
-        return Standing(converted=standing.converted, away=True)
-    if stage in CLOSED:
-        return Standing(open=False, converted=standing.converted, away=True)
-    return Standing(converted=standing.converted and not standing.away)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def train(
     progress : callable
         Called with the name of each step as it begins.
     """
-    # One thread for linear algebra: the order of a sum, and with it the last bit, must not depend on the number of cores.
+    # One thread for linear algebra: the order of a sum, and so the last bit, must not depend on the number of cores.
     with threadpool_limits(1):
         return _train(_Job(history, agreement, _day(history, as_of), seed, _Stopwatch(progress)))
 

@@ -41,14 +41,16 @@ def _opens(changes: list[tuple[str, str]], as_of: str = "2026-06-01", recorded: 
         ([("sql", "2026-02-01")], False),
         ([("customer", "2026-02-01")], False),
         ([("disqualified", "2026-02-01")], False),
-        ([("sql", "2026-02-01"), ("recycled", "2026-03-01")], True),
-        ([("recycled", "2026-03-01"), ("sql", "2026-02-01")], True),
+        ([("mql", "2026-02-01"), ("recycled", "2026-03-01")], True),
+        ([("sql", "2026-02-01"), ("recycled", "2026-03-01")], False),
+        ([("sql", "2026-02-01"), ("recycled", "2026-03-01"), ("engaged", "2026-04-01")], True),
+        ([("engaged", "2026-04-01"), ("recycled", "2026-03-01"), ("sql", "2026-02-01")], True),
         ([("sql", "2026-06-01")], True),
         ([("disqualified", "2026-02-01"), ("engaged", "2026-04-01")], True),
         ([("mql", "2026-02-01"), ("sql", "2026-02-01")], False),
     ],
 )
-def test_a_lead_is_open_until_the_goal_or_the_end_and_again_when_recycled(
+def test_a_lead_is_open_until_the_goal_or_the_end_and_again_when_it_comes_back(
     changes: list[tuple[str, str]], is_open: bool
 ) -> None:
     assert _opens(changes) == is_open

@@ -60,7 +60,7 @@ def test_chances_have_the_base_rate_of_the_moments(kind):
 
 def test_logistic_regression_is_the_one_of_scikit_learn():
     taught = lesson()
-    columns, design = logistic._design(CATALOG, taught.matrix, taught.weight)
+    _, design = logistic._design(CATALOG, taught.matrix, taught.weight)
     slow = LogisticRegression(C=1 / 8.0, tol=1e-10, max_iter=1000).fit(design, taught.converted)
     ranker = fit("logistic", taught, {"strength": 8.0})
     assert raw(ranker, taught.matrix) == pytest.approx(slow.decision_function(design), abs=1e-4)

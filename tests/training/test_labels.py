@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
-from histories import history, micros
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadlight.agreement.stages import CLOSED, RECYCLED, reached
+from histories import history, micros
+from leadlight.agreement.stages import CLOSED, RECYCLED, Standing, follow, reached
 from leadlight.core.clock import DAY
-from leadlight.training.labels import FOREVER, Standing, follow, read_stages
+from leadlight.training.labels import FOREVER, read_stages
 
 
 def stages_of(*changes, created="2025-01-01", as_of="2026-01-01", goal="sql"):
-    rows = [{"lead_id": "a", "occurred_at": c[0], "stage": c[1], "recorded_at": (c + (c[0],))[2]} for c in changes]
+    rows = [{"lead_id": "a", "occurred_at": c[0], "stage": c[1], "recorded_at": (*c, c[0])[2]} for c in changes]
     return read_stages(history([{"lead_id": "a", "created_at": created}], stage_changes=rows), goal, micros(as_of))
 
 

@@ -3,8 +3,8 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
-from histories import history, micros
 
+from histories import history, micros
 from leadlight.core.clock import DAY, from_micros
 from leadlight.core.history import FlatOutcome
 from leadlight.training import moments as m

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from histories import history, micros
 
+from histories import history, micros
 from leadlight.agreement.terms import parse
 from leadlight.core.artifact import encode_frame, load, save
 from leadlight.core.clock import DAY
