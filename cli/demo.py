@@ -9,6 +9,7 @@ import typer
 
 from leadlight.cli import screen
 from leadlight.cli.inputs import JsonOption, read_agreement, read_history
+from leadlight.cli.serve import tell
 from leadlight.cli.train import VERDICT_SAYS_NO
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def demo(
 
         assert history.ended_at is not None  # a simulated company has dates
         clock = FixedClock(history.ended_at.to_pydatetime())
-        serve(setting, clock=clock, host="127.0.0.1", port=port, history=history, tell=_tell)
+        serve(setting, clock=clock, host="127.0.0.1", port=port, history=history, tell=tell)
 
 
 def _company(data: Path, leads: int, seed: int, steps: screen.Steps) -> History:
@@ -151,7 +152,3 @@ def _say(figures: dict[str, Any]) -> None:
         f"The best tenth of the list holds {screen.percent(caught['scorecard'])} of the conversions by points, "
         f"{screen.percent(caught['champion'])} by the champion."
     )
-
-
-def _tell(url: str) -> None:
-    screen.note(f"Serving {url} (the queue at {url}/leads, the API at {url}/docs). Ctrl-C ends it.")

@@ -10,7 +10,7 @@ import typer
 from leadlight.cli import screen
 from leadlight.cli.inputs import MappingOption, read_history
 
-__all__ = ["serve"]
+__all__ = ["serve", "tell"]
 
 
 def serve(
@@ -27,8 +27,9 @@ def serve(
     setting = settings.load()
     screen.note(f"Home: {setting.home_path}")
     history = None if data is None else read_history(data, mapping, learning=False)
-    run_service(setting, clock=SystemClock(), host=host, port=port, history=history, tell=_tell)
+    run_service(setting, clock=SystemClock(), host=host, port=port, history=history, tell=tell)
 
 
-def _tell(url: str) -> None:
+def tell(url: str) -> None:
+    """Say where the service listens."""
     screen.note(f"Serving {url} (the queue at {url}/leads, the API at {url}/docs). Ctrl-C ends it.")

@@ -107,7 +107,7 @@ class QueueRow:
     grade : {"A", "B", "C", "D"}
     band : {"hot", "warm", "cold"}
     why : str
-        The strongest reason that raises the score, else the strongest of all; a whole phrase.
+        The two strongest reasons that raise the score, else the strongest of all; whole phrases.
     why_direction : {"raises", "lowers"} or None
         None where the model had nothing to say.
     confidence : {"high", "medium", "low"}

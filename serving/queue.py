@@ -224,8 +224,8 @@ class RankedQueue:
             probability=self._scorer.shown_probability(answer),
             grade=answer.grade,
             band=answer.band,
-            why=say("why.nothing", answer.language) if why is None else why.text,
-            why_direction=None if why is None else why.direction,
+            why="; ".join(reason.text for reason in why) or say("why.nothing", answer.language),
+            why_direction=why[0].direction if why else None,
             confidence=answer.confidence,
             scorecard_rank=None if ranks is None else int(ranks[place]),
             scorecard_points=None if points is None else float(points[place]),
@@ -270,9 +270,13 @@ class RankedQueue:
         )
 
 
-def _why(reasons: Sequence[Reason]) -> Reason | None:
-    """Return the strongest that raises, else the strongest of all."""
-    return next((reason for reason in reasons if reason.impact > 0), reasons[0] if reasons else None)
+def _why(reasons: Sequence[Reason]) -> Sequence[Reason]:
+    """Return the two strongest reasons that raise, else the strongest of all.
+
+    One alone is often that a lead is busy; the second says with what.
+    """
+    raising = [reason for reason in reasons if reason.impact > 0]
+    return raising[:2] or reasons[:1]
 
 
 def _or_none(column: pd.Series[str]) -> list[str | None]:

@@ -184,11 +184,13 @@ def calibrate(
     draws = line_draws(raw, converted, accounts, line, free=True)
     slope, intercept = interval(draws[:, 1]), interval(draws[:, 0])
     folds = tuple(_slope_of(raw, converted, accounts, block == b) for b in np.unique(block))
-    unstable = conversions > 0 and (not slope.low > 0.0 or any(fold.high < 0.0 for fold in folds))
+    unstable = conversions > 0 and (slope.low <= 0.0 or _contradict(folds))
     if conversions < ENOUGH_FOR_SLOPE:
         why = f"{conversions} conversions; from {ENOUGH_FOR_SLOPE} on the slope is fitted as well"
     elif unstable:
-        why = "the rank evidence is unstable: the slope's interval includes 0, or one stretch of time says the opposite"
+        why = (
+            "the rank evidence is unstable: the slope's interval includes 0, or one stretch of time contradicts another"
+        )
     else:
         calibration = Calibration(line.intercept, line.slope, np.maximum(draws[1:], [-np.inf, 0.0]))
         return Fitted(calibration, slope, intercept, folds, False, "slope and intercept", "", conversions)
@@ -196,6 +198,12 @@ def calibrate(
     shifts = line_draws(raw, converted, accounts, shift, free=False)
     calibration = Calibration(shift.intercept, 1.0, shifts[1:])
     return Fitted(calibration, slope, intercept, folds, unstable, "intercept only", why, conversions)
+
+
+def _contradict(folds: tuple[Interval, ...]) -> bool:
+    """Whether one stretch of time may well have no slope or a reversed one while another surely has more."""
+    best = max(fold.low for fold in folds)
+    return any(fold.low <= 0.0 and fold.high < best for fold in folds)
 
 
 def _slope_of(
