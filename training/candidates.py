@@ -208,15 +208,17 @@ def _paths(kind: Kind, lesson: Lesson, validate: NDArray[np.float64], seed: int)
 def _calibrated_loss(
     scores: NDArray[np.float64], converted: NDArray[np.bool_], block: NDArray[np.int64], *, free: bool
 ) -> float:
-    """Return log loss a moment after each block's scores were calibrated on itself, with slope >= 0 where it is free.
+    """Return log loss a moment after each block's scores were calibrated on itself, with slope 0 to 1 if free.
 
-    What calibration will mend is not held against a setting: the level, and from enough conversions on the spread. A
-    block that turns the ranking round then says nothing about settings.
+    What calibration will mend is not held against a setting: the level, and from enough conversions on too wide a
+    spread, so that a block that turns the ranking round says nothing about settings. Too narrow a spread is held
+    against it: a shrinkage that suits the little data of a fold weakens on more data, and a slope above 1 would not
+    carry over.
     """
     total = 0.0
     for b in np.unique(block):
         own, won = scores[block == b], converted[block == b]
-        line = fit_line(own, won, slope=None if free else 1.0)
-        mapped = line(own) if line.slope > 0 else fit_line(own, won, slope=0.0)(own)
+        slope = min(max(fit_line(own, won).slope, 0.0), 1.0) if free else 1.0
+        mapped = fit_line(own, won, slope=slope)(own)
         total += float((np.logaddexp(0.0, mapped) - won * mapped).sum())
     return total / max(len(scores), 1)

@@ -135,14 +135,17 @@ def test_tuning_takes_the_setting_with_the_smallest_loss_and_keeps_its_predictio
     assert (again.rows == np.arange(500, 800)).all()
 
 
-def test_level_and_spread_of_a_block_do_not_decide_the_setting():
+def test_level_and_too_wide_a_spread_do_not_decide_the_setting_but_too_narrow_a_one_does():
     """A base rate that jumps between learning and validating is calibration's matter."""
-    scores = np.array([[-1.0, 1.0] * 50, [0.0, 0.0] * 50])
-    converted = np.array([False, True] * 50)
-    block = np.zeros(100, int)
-    losses = [candidates._calibrated_loss(2 * s + 5.0, converted, block, free=True) for s in scores]
-    assert losses[0] == pytest.approx(candidates._calibrated_loss(scores[0], converted, block, free=True))
-    assert losses[0] < losses[1]
+    rng = np.random.default_rng(0)
+    scores = rng.normal(0, 1.5, 2000)
+    converted, block = rng.random(2000) < 1 / (1 + np.exp(-scores)), np.zeros(2000, int)
+    right, wide, narrow, useless = (
+        candidates._calibrated_loss(s + 5.0, converted, block, free=True)
+        for s in (scores, 4 * scores, scores / 4, 0 * scores)
+    )
+    assert wide == pytest.approx(right, abs=1e-3)
+    assert right + 0.01 < narrow < useless
 
 
 def test_a_block_that_turns_the_ranking_round_says_nothing_of_settings():
