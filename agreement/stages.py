@@ -1,39 +1,18 @@
-"""The revenue cycle: which stages there usually are, and what each means for being open.
+"""Where a lead stands in the revenue cycle: in the queue, converted, or away.
 
-A cycle, not a funnel: a recycled lead rests, comes back, and may convert again. Companies name their own
-stages; a stage that is not listed here is a step on the way, unless it is the goal.
+One definition for training (who is at risk), batch scoring (who is open) and the pages (who is listed).
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLOSED", "LADDER", "RECYCLED", "Standing", "follow", "left_queue", "reached"]
+from leadlight.core.stages import CLOSED, RECYCLED
 
-LADDER: Final = ("new", "engaged", "mql", "sal", "sql", "opportunity", "customer")
-"""The usual stages in order; reaching a later one means having passed the earlier ones."""
-
-RECYCLED: Final = frozenset({"recycled", "nurture"})
-"""Resting, still open: coming back begins a new cycle."""
-
-CLOSED: Final = frozenset({"disqualified", "lost", "closed_lost", "declined", "cancelled", "merged", "deleted"})
-"""No longer in the queue, until a later stage opens the lead again, which begins a new cycle."""
-
-
-def reached(goal: str) -> frozenset[str]:
-    """Return the stages that mean the goal has been reached: itself and, on the usual ladder, all later ones.
-
-    Examples
-    --------
-    >>> sorted(reached("sql"))
-    ['customer', 'opportunity', 'sql']
-    >>> sorted(reached("activated"))
-    ['activated']
-    """
-    return frozenset(LADDER[LADDER.index(goal) :]) if goal in LADDER else frozenset({goal})
+__all__ = ["Standing", "follow", "left_queue"]
 
 
 class Standing(NamedTuple):
@@ -53,6 +32,7 @@ def follow(standing: Standing, stage: str, goal: frozenset[str]) -> Standing:
 
     Examples
     --------
+    >>> from leadlight.core.stages import reached
     >>> goal = reached("sql")
     >>> lead = follow(Standing(), "sql", goal)
     >>> follow(lead, "recycled", goal)  # converted once: no longer asked about in this cycle
@@ -81,7 +61,7 @@ def left_queue(lead: NDArray[np.int64], stage: NDArray[np.object_], goal: frozen
     stage : ndarray of shape (n_changes,) of str
         Each lead's in order of time.
     goal : frozenset of str
-        As `reached` gives it.
+        As `leadlight.core.stages.reached` gives it.
 
     Returns
     -------

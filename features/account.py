@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from leadlight.core.catalog import Catalog, Component, Feature, Topic, Vocabulary
 from leadlight.core.clock import DAY, NEVER
+from leadlight.core.stages import reached
 from leadlight.features.asof import NAN, Flags, days_since, end_before
-from leadlight.features.cycle import at_or_past, set_of
+from leadlight.features.cycle import set_of
 from leadlight.features.names import Names
 from leadlight.features.order import Ints, Numbers
 from leadlight.features.timeline import Accounts, Moments, StageChanges, Timeline
@@ -54,7 +55,7 @@ def draw(
         features.append(_number(doing, "active_30d", "account_active_colleagues", {"days": 30}, "interest"))
         topics.append(colleague_activity_topic(doing))
     if vocabulary.stages:
-        goal, won = {"stages": list(at_or_past(goal_stage))}, {"stages": ["customer"]}
+        goal, won = {"stages": sorted(reached(goal_stage))}, {"stages": ["customer"]}
         features.append(_number(stand, "goal", "account_colleagues_reached", goal, "cycle"))
         if goal != won and "customer" in vocabulary.stages:
             features.append(_number(stand, "customers", "account_colleagues_reached", won, "cycle"))

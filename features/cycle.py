@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadlight.core.catalog import Catalog, Condition, Feature, Topic, Vocabulary
+from leadlight.core.stages import CLOSED, LADDER, RECYCLED, reached
 from leadlight.features import asof
 from leadlight.features.names import Names
 from leadlight.features.order import Ints
@@ -16,21 +17,17 @@ from leadlight.features.timeline import Moments, Timeline
 from leadlight.features.topics import age_topic, goal_topic, recycling_topic, stage_topic
 
 __all__ = [
-    "DETOURS",
     "OPERATIONS",
     "USUAL_STAGES",
     "CyclePlan",
-    "at_or_past",
     "card_feature",
     "compile_plan",
     "draw",
     "set_of",
 ]
 
-USUAL_STAGES: Final = ("new", "engaged", "mql", "sal", "sql", "opportunity", "customer", "recycled", "disqualified")
+USUAL_STAGES: Final = (*LADDER, *sorted(RECYCLED), *sorted(CLOSED))
 """In this order stages of the same instant are taken to have followed each other."""
-DETOURS: Final = ("recycled", "disqualified")
-_AHEAD: Final = USUAL_STAGES[:-2]
 
 OPERATIONS: Final[Mapping[str, int]] = {
     "stage_current": asof.STAGE,
@@ -43,17 +40,6 @@ OPERATIONS: Final[Mapping[str, int]] = {
     "stage_reached": asof.REACHED,
     "card_stage": asof.CARD_STAGE,
 }
-
-
-def at_or_past(stage: str) -> tuple[str, ...]:
-    """Return a stage and those that lie behind it in the usual order.
-
-    Examples
-    --------
-    >>> at_or_past("sql"), at_or_past("signed")
-    (('sql', 'opportunity', 'customer'), ('signed',))
-    """
-    return _AHEAD[_AHEAD.index(stage) :] if stage in _AHEAD else (stage,)
 
 
 def draw(vocabulary: Vocabulary, goal_stage: str, names: Names) -> tuple[list[Feature], list[Topic]]:
@@ -71,10 +57,10 @@ def draw(vocabulary: Vocabulary, goal_stage: str, names: Names) -> tuple[list[Fe
     features.append(_number(stage, "days_since_change", "stage_days_since_change", {}))
     features.append(_number(stage, "variety", "stage_variety", {}))
     back = names.topic("recycling", fallback="cycle")
-    features.append(_number(back, "times", "stage_times_entered", {"stages": list(DETOURS[:1])}))
-    features.append(_number(back, "cycle", "stage_cycle_number", {"stages": list(DETOURS)}))
+    features.append(_number(back, "times", "stage_times_entered", {"stages": sorted(RECYCLED)}))
+    features.append(_number(back, "cycle", "stage_cycle_number", {"stages": sorted(RECYCLED | CLOSED)}))
     goal = names.topic("goal", fallback="cycle")
-    features.append(_number(goal, "reached", "stage_reached", {"stages": list(at_or_past(goal_stage))}))
+    features.append(_number(goal, "reached", "stage_reached", {"stages": sorted(reached(goal_stage))}))
     return features, [
         *topics,
         stage_topic(stage),

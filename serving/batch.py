@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from leadlight.agreement.stages import LADDER, left_queue, reached
+from leadlight.agreement.stages import left_queue
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.catalog import Catalog
 from leadlight.core.clock import to_micros
 from leadlight.core.errors import ModelContractError, UsageError
 from leadlight.core.history import History
+from leadlight.core.stages import LADDER, reached
 from leadlight.features.build import build
 from leadlight.features.timeline import Moments, Timeline
 from leadlight.serving.reasons import Reason

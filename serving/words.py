@@ -103,6 +103,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "title.not_json": ("The body can't be read as JSON", "El cuerpo no puede leerse como JSON"),
     "title.too_large": ("The body is too large", "El cuerpo es demasiado grande"),
     "title.wrong_media_type": ("The body must be JSON", "El cuerpo debe ser JSON"),
+    "title.wrong_encoding": ("The body must not be compressed", "El cuerpo no debe ir comprimido"),
+    "title.too_slow": ("The body did not arrive in time", "El cuerpo no llegó a tiempo"),
     "title.not_found": ("There is nothing at this address", "No hay nada en esta dirección"),
     "title.no_receipt": ("There is no such receipt", "No existe ese recibo"),
     "title.method_not_allowed": (
@@ -129,6 +131,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "detail.wrong_media_type": (
         "Send the header Content-Type: application/json; {found} was sent.",
         "Envíe la cabecera Content-Type: application/json; se envió {found}.",
+    ),
+    "detail.wrong_encoding": (
+        "Send the body as it is, without the header Content-Encoding; {found} was sent.",
+        "Envíe el cuerpo tal cual, sin la cabecera Content-Encoding; se envió {found}.",
+    ),
+    "detail.too_slow": (
+        "The whole body must arrive within {seconds} seconds; send it again, or in smaller parts.",
+        "El cuerpo entero debe llegar en {seconds} segundos; envíelo de nuevo, o en partes menores.",
+    ),
+    "detail.receipts_unavailable": (
+        "The database of receipts does not answer; try again later.",
+        "La base de datos de recibos no responde; inténtelo de nuevo más tarde.",
     ),
     "detail.not_found": (
         "Nothing answers at {path}; /docs lists every address.",
@@ -178,6 +192,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "is nested hundreds of levels deep; nothing that is read here needs more than 5",
         "está anidado a cientos de niveles; nada de lo que aquí se lee necesita más de 5",
     ),
+    "rule.too_many_values": (
+        "holds more than {limit} lists and objects; send several requests",
+        "contiene más de {limit} listas y objetos; envíe varias peticiones",
+    ),
     "rule.not_a_number": (
         "{found} is no JSON number; leave out what is not known, or send null",
         "{found} no es un número JSON; omita lo que no se conoce, o envíe null",
@@ -212,6 +230,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "has more than {limit} entries; send the most recent {limit}, older ones weigh least",
         "tiene más de {limit} entradas; envíe las {limit} más recientes, las antiguas pesan menos",
     ),
+    "rule.too_many_attributes": (
+        "has more than {limit} attributes; send those that GET /v1/model lists",
+        "tiene más de {limit} atributos; envíe los que enumera GET /v1/model",
+    ),
     "rule.too_many_items": (
         "has more than {limit} items; send several batches",
         "tiene más de {limit} elementos; envíe varios lotes",
@@ -222,8 +244,17 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "está más allá de ±1e15; revise su unidad, o envíe null si no se conoce",
     ),
     "rule.not_a_time": (
-        "must be a time as text in ISO 8601, for example 2026-11-23T08:00:00Z",
-        "debe ser una hora como texto ISO 8601, por ejemplo 2026-11-23T08:00:00Z",
+        "must be a valid date and time as text in ISO 8601, for example 2026-11-23T08:00:00Z; seconds end at 59",
+        "debe ser una fecha y hora válidas como texto ISO 8601, por ejemplo 2026-11-23T08:00:00Z; "
+        "los segundos acaban en 59",
+    ),
+    "rule.too_early": (
+        "lies before 1970, where programs put dates that nobody gave; send null or leave it out if it is not known",
+        "es anterior a 1970, donde los programas ponen fechas que nadie dio; envíe null u omítalo si no se conoce",
+    ),
+    "rule.ahead": (
+        "lies more than 5 minutes ahead of the service's clock ({now}); check the sender's clock and zone",
+        "va más de 5 minutos por delante del reloj del servicio ({now}); revise el reloj y la zona de quien envía",
     ),
     "rule.no_time_zone": (
         "has no time zone; add Z for UTC, or an offset such as +01:00",
@@ -249,6 +280,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "rule.as_of_before_creation": (
         "is before lead.created_at: there was no lead to score yet",
         "es anterior a lead.created_at: aún no había lead que puntuar",
+    ),
+    "rule.as_of_before_recorded": (
+        "is before lead.recorded_at: the lead was not known yet; send a later as_of",
+        "es anterior a lead.recorded_at: el lead aún no se conocía; envíe un as_of posterior",
     ),
     "rule.no_created_at": (
         "is missing; this model looks at times, so it must know when the lead was created",

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from leadlight.agreement.stages import CLOSED, RECYCLED, Standing, follow, reached
+from leadlight.agreement.stages import Standing, follow
 from leadlight.core.clock import NEVER
+from leadlight.core.stages import CLOSED, RECYCLED, reached
 from leadlight.features.encode import micros_of, positions_of
 
 if TYPE_CHECKING:

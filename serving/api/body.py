@@ -1,11 +1,13 @@
 """Reading a request's body: bounded, and strict where JSON readers usually guess.
 
-Refused: more bytes than are allowed (before they are read), other media types, broken UTF-8, NaN and Infinity,
-numbers beyond a float, a key given twice, deep nesting, half characters and NUL.
+Refused: more bytes than are allowed (before they are read), bytes that do not come, other media types, compressed
+bodies, broken UTF-8, NaN and Infinity, numbers beyond a float, a key given twice, deep nesting, very many lists and
+objects, half characters and NUL.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -18,14 +20,20 @@ from leadlight.core.errors import Problem
 from leadlight.serving.api.problems import Refusal
 from leadlight.serving.words import say
 
-__all__ = ["parse", "read_body"]
+__all__ = ["MOST_VALUES", "SECONDS", "parse", "read_body"]
+
+SECONDS: Final = 30.0
+"""How long a body may take to arrive: whoever sends a byte a minute must not hold a connection for ever."""
+
+MOST_VALUES: Final = 400_000
+"""Lists and objects in one body: 32 MiB of ``[],`` are eleven million, 1 GB of memory and 18 s without any answer."""
 
 _WHERE: Final = "body"
 _BAD_ESCAPE: Final = re.compile(r"\\u(?:[dD][89abAB]|[dD][cdefCDEF]|0000)")
 _BAD_CHARACTER: Final = re.compile("[\ud800-\udfff\x00]")
 
 
-async def read_body(request: Request, limit: int, language: str) -> bytes:
+async def read_body(request: Request, limit: int, language: str, seconds: float = SECONDS) -> bytes:
     """Return the body's bytes.
 
     Parameters
@@ -34,23 +42,35 @@ async def read_body(request: Request, limit: int, language: str) -> bytes:
     limit : int
         Bytes. A declared length above it is refused at once; an undeclared one as soon as it is passed.
     language : {"en", "es"}
+    seconds : float
+        How long the body may take to arrive.
 
     Raises
     ------
     Refusal
-        ``wrong_media_type``, ``too_large`` or ``not_json`` (an empty body).
+        ``wrong_media_type``, ``wrong_encoding``, ``too_large``, ``too_slow`` or ``not_json`` (an empty body).
     """
     _check_media_type(request.headers.get("content-type"))
+    _check_encoding(request.headers.get("content-encoding"))
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
         raise Refusal("too_large", limit=limit)
+    try:
+        async with asyncio.timeout(seconds):
+            read = await _read(request, limit)
+    except TimeoutError:
+        raise Refusal("too_slow", seconds=f"{seconds:g}") from None
+    if not read.strip():
+        _refuse("empty_body", language)
+    return read
+
+
+async def _read(request: Request, limit: int) -> bytes:
     read = bytearray()
     async for part in request.stream():
         read += part
         if len(read) > limit:
             raise Refusal("too_large", limit=limit)
-    if not read.strip():
-        _refuse("empty_body", language)
     return bytes(read)
 
 
@@ -65,6 +85,12 @@ def _check_media_type(header: str | None) -> None:
         raise Refusal("wrong_media_type", found=media_type[:100] or '""')
 
 
+def _check_encoding(header: str | None) -> None:
+    """Nothing is unpacked here: a few packed bytes can hold gigabytes."""
+    if header is not None and header.strip().lower() not in ("", "identity"):
+        raise Refusal("wrong_encoding", found=header.strip()[:100])
+
+
 def parse(body: bytes, language: str) -> Any:
     """Return the JSON value of a body.
 
@@ -73,6 +99,8 @@ def parse(body: bytes, language: str) -> Any:
     Refusal
         ``not_json``, naming the rule that is broken.
     """
+    if body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        _refuse("too_many_values", language, limit=MOST_VALUES)
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from leadlight.core.errors import ModelContractError, NoChampion, Problem, RequestRefused, Unavailable
 from leadlight.serving.champion import Starting
@@ -31,8 +32,10 @@ MOST_LISTED: Final = 100
 STATUS: Final[Mapping[str, int]] = {
     "request_refused": 422,
     "not_json": 422,
+    "too_slow": 408,
     "too_large": 413,
     "wrong_media_type": 415,
+    "wrong_encoding": 415,
     "not_found": 404,
     "no_receipt": 404,
     "method_not_allowed": 405,
@@ -45,6 +48,8 @@ STATUS: Final[Mapping[str, int]] = {
 
 _TITLES: Final[Mapping[str, str]] = {"model_contract": "title.unavailable"}
 _RETRY_AFTER: Final = {"Retry-After": "5"}
+_HANG_UP: Final = {"Connection": "close"}
+_PATH_CHARACTERS: Final = 200
 _log = logging.getLogger("leadlight.serving")
 
 
@@ -130,6 +135,7 @@ def install(app: FastAPI) -> None:
     """Make every failure of an app a problem document."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(NotNow, _not_now)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(Exception, _internal)
@@ -142,7 +148,12 @@ def _language(request: Request) -> str:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # registered for this class
     language = _language(request)
-    return respond(body_of(error, language), language)
+    return respond(body_of(error, language), language, _HANG_UP if error.kind == "too_slow" else None)
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Nobody waits for an answer any more, and nothing failed here."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
 async def _not_now(request: Request, error: Exception) -> Response:
@@ -155,7 +166,7 @@ async def _http(request: Request, error: Exception) -> Response:
     """Answer what the framework refuses by itself: addresses and methods that it does not know."""
     assert isinstance(error, HTTPException)  # registered for this class
     language, headers = _language(request), dict(error.headers or {})
-    path, method = request.url.path, request.method
+    path, method = request.url.path[:_PATH_CHARACTERS], request.method
     if error.status_code == HTTPStatus.NOT_FOUND:
         return respond(body_of(Refusal("not_found", path=path), language), language, headers)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

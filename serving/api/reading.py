@@ -6,6 +6,7 @@ What is decided here, beyond the shapes of `schemas`:
 - The same ``activity_id`` or ``change_id`` twice counts once; the one recorded last before ``as_of`` wins. Without
   an id a row that is repeated word for word (``recorded_at`` aside) counts once.
 - Without ``recorded_at`` an event was known when it occurred.
+- A lead can't be scored at a moment before it was created or recorded.
 - Unknown attributes, activity types and stages are no mistake: they are listed.
 - Numbers must come as numbers: a text for a numeric attribute is refused rather than guessed at.
 """
@@ -51,11 +52,13 @@ _RULES: Final[Mapping[str, str]] = {
     "list_type": "not_a_list",
     "string_type": "not_text",
     "string_too_short": "too_short",
+    "string_pattern_mismatch": "too_short",
     "string_too_long": "too_long",
     "too_long": "too_many",
     "float_type": "not_number",
     "not_a_time": "not_a_time",
     "no_time_zone": "no_time_zone",
+    "too_early": "too_early",
     "not_a_value": "not_a_value",
     "out_of_range": "out_of_range",
 }
@@ -73,6 +76,9 @@ _SHAPES: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ("account", "stage_changes"): tuple(ColleagueStageChange.model_fields),
 }
 """Known keys by place, list positions left out."""
+
+_NO_NAME: Final = '""'
+"""How an empty name is written."""
 
 Where = tuple[int | str, ...]
 Row = dict[str, Any]
@@ -158,6 +164,8 @@ class Reader:
             place = tuple(part for part in where[:-1] if isinstance(part, str))
             hint = say("rule.unknown_key.hint", self.language) if place in ((), ("lead",)) else ""
             return self._problem(where, rule, known=", ".join(_SHAPES.get(place, ())), hint=hint)
+        if rule == "too_many" and where[-1] == "attributes":
+            rule = "too_many_attributes"
         return self._problem(where, rule, limit=context.get("max_length", ""))
 
     def _attribute_problems(self, data: object) -> list[Problem]:
@@ -170,29 +178,40 @@ class Reader:
         ]
 
     def _as_of(self, request: ScoreRequest) -> int:
-        """Now unless given; never before a lead that the caller's clock has just created."""
+        """Now unless given; never before a lead that the caller's clock has just created or recorded."""
         if request.as_of is not None:
             return request.as_of
-        created = request.lead.created_at
-        return created if created is not None and self.now < created <= self.now + AHEAD else self.now
+        known = max(request.lead.created_at or 0, request.lead.recorded_at or 0)
+        return known if self.now < known <= self.now + AHEAD else self.now
 
     def _time_problems(self, request: ScoreRequest, as_of: int) -> list[Problem]:
         problems, created = [], request.lead.created_at
         if as_of > self.now + AHEAD:
-            now = from_micros(self.now).isoformat(timespec="seconds").replace("+00:00", "Z")
-            problems.append(self._problem(("as_of",), "as_of_ahead", now=now))
+            problems.append(self._problem(("as_of",), "as_of_ahead", now=self._clock))
         if created is None:
             return (
                 [*problems, self._problem(("lead", "created_at"), "no_created_at")] if self.catalog.dated else problems
             )
-        if as_of < created:
-            problems.append(self._problem(("as_of",), "as_of_before_creation"))
+        problems += self._known_problems(request, as_of, created)
         problems += [
             self._problem(("stage_changes", row, "occurred_at"), "stage_before_creation")
             for row, change in enumerate(request.stage_changes)
             if change.occurred_at < created
         ]
         return problems
+
+    def _known_problems(self, request: ScoreRequest, as_of: int, created: int) -> list[Problem]:
+        """A lead can be scored from its creation on, and from when it was known."""
+        if as_of >= created and as_of >= (request.lead.recorded_at or created):
+            return []
+        late = "created_at" if as_of < created else "recorded_at"
+        if request.as_of is None:
+            return [self._problem(("lead", late), "ahead", now=self._clock)]
+        return [self._problem(("as_of",), "as_of_before_creation" if as_of < created else "as_of_before_recorded")]
+
+    @property
+    def _clock(self) -> str:
+        return from_micros(self.now).isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def _account_problems(self, account: Account | None, own_id: str) -> list[Problem]:
         if account is None:
@@ -219,7 +238,7 @@ class Reader:
         account = None if request.account is None else _account(request.account, request.lead.lead_id, as_of)
         vocabulary = self.catalog.vocabulary
         named = [*request.lead.attributes, *(change.attribute for change in request.attribute_changes)]
-        lead = request.lead.model_dump()
+        lead = request.lead.__dict__.copy()
         lead["recorded_at"] = lead["created_at"] if lead["recorded_at"] is None else lead["recorded_at"]
         return Record(
             lead,
@@ -250,7 +269,7 @@ class _Known:
 
 
 def _known(events: Iterable[Activity | StageChange | AttributeChange], as_of: int, key: str | None) -> _Known:
-    rows = [dict(event) for event in events]
+    rows = [event.__dict__.copy() for event in events]  # its fields and nothing else; dict(event) is slow
     for row in rows:
         if row["recorded_at"] is None:
             row["recorded_at"] = row["occurred_at"]
@@ -273,7 +292,7 @@ def _identity(row: Row, key: str | None) -> object:
 
 def _account(account: Account, own_id: str, as_of: int) -> Row:
     """Return the colleagues' rows; the lead's own are passed over, for the request's own lists count."""
-    leads = [dict(lead) for lead in account.leads if lead.lead_id != own_id]
+    leads = [lead.__dict__.copy() for lead in account.leads if lead.lead_id != own_id]
     for lead in leads:
         if lead["recorded_at"] is None:
             lead["recorded_at"] = lead["created_at"]
@@ -313,5 +332,5 @@ def _spell(where: Where) -> str:
     for part in where:
         if part == "[key]":
             continue
-        text += f"[{part}]" if isinstance(part, int) else f".{part[:100]}"
+        text += f"[{part}]" if isinstance(part, int) else f".{part[:100] or _NO_NAME}"
     return text.removeprefix(".") or "body"

@@ -43,17 +43,23 @@ LARGEST: Final = 1e15
 _ATTRIBUTE_CHARACTERS: Final = 2_000
 
 
+_DATE_CHARACTERS: Final = len("2026-11-23")
+
+
 def _instant(value: object) -> int:
-    """Read a time as microseconds; ISO 8601 with a zone."""
-    if not isinstance(value, str):
+    """Read a time as microseconds; ISO 8601 with a zone, from 1970 on as in a history."""
+    if not isinstance(value, str) or len(value) <= _DATE_CHARACTERS:  # a day alone is no moment
         raise PydanticCustomError("not_a_time", "not a time")
     try:
-        instant = datetime.fromisoformat(value)
+        instant = datetime.fromisoformat(value.upper())  # RFC 3339 allows a small t and z
     except ValueError:
         raise PydanticCustomError("not_a_time", "not a time") from None
     if instant.tzinfo is None:
         raise PydanticCustomError("no_time_zone", "no time zone")
-    return to_micros(instant)
+    micros = to_micros(instant)
+    if micros < 0:
+        raise PydanticCustomError("too_early", "before 1970")
+    return micros
 
 
 def _attribute(value: object) -> str | float | bool | None:
@@ -91,7 +97,7 @@ Instant = Annotated[
         }
     ),
 ]
-Word = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=200)]
+Word = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=200, pattern=r"\S")]
 Value = Annotated[
     Any,
     BeforeValidator(_attribute),

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadlight.agreement.stages import CLOSED, LADDER, RECYCLED, Standing, follow, left_queue, reached
+from leadlight.agreement.stages import Standing, follow, left_queue
+from leadlight.core.stages import CLOSED, LADDER, RECYCLED, reached
 
 STAGES = (*LADDER, "recycled", "disqualified", "a_step_of_their_own")
 changes = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(STAGES)), max_size=25)

@@ -47,6 +47,9 @@ def rules(path: Path, content: bytes, limits: Limits = LIMITS, **dialect: str) -
         gzip.compress(b"a,b\n1,2\n"),
         gzip.compress(b"a,b\n") + gzip.compress(b"1,2\n"),
         "a,b\n1,2\n".encode("utf-16"),
+        "a,b\n1,2\n".encode("utf-32"),
+        b"sep=;\r\na;b\r\n1;2\r\n",
+        b"\xef\xbb\xbfsep=|\na|b\n1|2\n",
     ],
 )
 def test_one_small_table_in_many_dresses(tmp_path: Path, content: bytes) -> None:
@@ -79,7 +82,14 @@ def test_a_nameless_column_gets_its_place_as_name(tmp_path: Path) -> None:
         (b"PK\x03\x04rest", "not_a_table"),
         (b"PAR1 no more", "broken_parquet"),
         (gzip.compress(b"a,b\n" + bytes(range(65, 90)) * 99)[:-9], "truncated"),
-        (b"\x1f\x8b no gzip", "unreadable"),
+        (b"\x1f\x8b no gzip", "broken_gzip"),
+        (gzip.compress(b"a,b\n1,2\n")[:5], "truncated"),
+        (gzip.compress(b"a,b\n1,2\n")[:10] + b"\xff" * 40, "broken_gzip"),
+        (gzip.compress(gzip.compress(b"a,b\n1,2\n")), "not_a_table"),
+        (b'[{"a": 1, "b": 2}]', "not_a_table"),
+        (b"<html><table><tr>", "not_a_table"),
+        (b"a,b\r1,2\r", "line_ends"),
+        (b"x" * 200_000 + b",b\n1,2\n", "broken_csv"),
     ],
 )
 def test_what_no_table_is(tmp_path: Path, content: bytes, rule: str) -> None:
@@ -176,3 +186,38 @@ def test_what_a_plain_writer_wrote_is_read_back(
     frame = pd.DataFrame(rows, columns=["a", "b"])
     frame.to_csv(path, index=False, quoting=1)
     assert cells(path, path.read_bytes()) == {"a": [a for a, _ in rows], "b": [b for _, b in rows]}
+
+
+def test_utf_16_without_its_mark_is_guessed(tmp_path: Path) -> None:
+    problems = read(tmp_path / "t.csv", "a,b\n1,2\n".encode("utf-16-le"))[1]
+    assert [problem.rule for problem in problems] == ["nul_byte"]
+    assert 'encoding = "utf-16-le"' in problems[0].message
+
+
+def test_a_line_above_the_header_is_hinted_at(tmp_path: Path) -> None:
+    problems = read(tmp_path / "t.csv", b"exported on Monday\na,b\n1,2\n")[1]
+    assert [problem.rule for problem in problems] == ["ragged_row"]
+    assert "first line" in problems[0].message
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_too_many_columns_are_refused_at_once(tmp_path: Path, suffix: str) -> None:
+    names = [f"c{i}" for i in range(12)]
+    if suffix == "csv":
+        content = (",".join(names) + "\n" + ",".join("1" * 12) + "\n").encode()
+    else:
+        sink = pa.BufferOutputStream()
+        pa.parquet.write_table(pa.table({name: [1] for name in names}), sink)
+        content = sink.getvalue().to_pybytes()
+    assert rules(tmp_path / f"t.{suffix}", content, Limits(columns=11)) == ["too_wide"]
+    assert rules(tmp_path / f"t.{suffix}", content, Limits(columns=12)) == []
+
+
+def test_text_in_parquet_that_is_no_utf8_is_named(tmp_path: Path) -> None:
+    offsets, letters = pa.py_buffer(bytes([0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0])), pa.py_buffer(b"a\xff")
+    pa.parquet.write_table(
+        pa.table({"n": [1, 2], "x": pa.StringArray.from_buffers(2, offsets, letters)}), tmp_path / "t"
+    )
+    problems: list[Problem] = []
+    assert read_table(tmp_path / "t", Dialect(), problems) is None
+    assert [(problem.rule, problem.column) for problem in problems] == [("encoding", "x")]

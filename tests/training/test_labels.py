@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histories import history, micros
-from leadlight.agreement.stages import CLOSED, RECYCLED, Standing, follow, reached
+from leadlight.agreement.stages import Standing, follow
 from leadlight.core.clock import DAY
+from leadlight.core.stages import CLOSED, RECYCLED, reached
 from leadlight.training.labels import FOREVER, read_stages
 
 
