@@ -14,10 +14,15 @@ from leadlight.agreement.scorecard import read_rules
 from leadlight.core.catalog import Rule
 from leadlight.core.errors import AgreementError, Problem
 
-__all__ = ["DEFAULT_GRADES", "Agreement", "parse"]
+__all__ = ["DEFAULT_GRADES", "FOR_DATED_ONLY", "Agreement", "parse"]
 
 DEFAULT_GRADES: Final[Mapping[str, float]] = {"A": 75.0, "B": 50.0, "C": 25.0}
 """Lowest score of each grade where nothing is agreed: quartiles. What is below C is D."""
+
+NO_STAGE: Final = "Conversion stage not agreed: customer is used"
+NO_HORIZON: Final = "Horizon not agreed: 90 days are used"
+FOR_DATED_ONLY: Final = frozenset({NO_STAGE, NO_HORIZON})
+"""Defaults that a flat export has no use for: its outcome column has neither a stage nor a horizon."""
 
 _KEYS: Final[Mapping[str, frozenset[str]]] = {
     "conversion": frozenset({"stage", "within_days", "base_rate"}),
@@ -175,9 +180,9 @@ def _defaults(data: Mapping[str, Any]) -> tuple[str, ...]:
     conversion = _section(data, "conversion")
     said = []
     if "stage" not in conversion:
-        said.append("Conversion stage not agreed: customer is used")
+        said.append(NO_STAGE)
     if "within_days" not in conversion:
-        said.append("Horizon not agreed: 90 days are used")
+        said.append(NO_HORIZON)
     if "leads_per_week" not in _section(data, "capacity"):
         said.append("Capacity not agreed: hot are the best tenth of open leads")
     if not data.get("grades"):

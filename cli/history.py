@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from leadlight.cli import screen
-from leadlight.cli.inputs import DataOption, JsonOption, MappingOption, read_history
+from leadlight.cli.inputs import DataOption, JsonOption, MappingOption, read_agreement, read_history
 from leadlight.core.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
 __all__ = ["check", "simulate"]
+
+_SHOWN: Final = 30
 
 
 def simulate(
@@ -39,15 +46,14 @@ def simulate(
 
 
 def check(data: DataOption, mapping: MappingOption = None, as_json: JsonOption = False) -> None:
-    """Validate a history: every problem by table, row, column and rule; exit 1 where there is one."""
-    from leadlight.core.errors import DataContractError
+    """Validate a history: every problem by table, row, column and rule; exit 1 where there is one.
 
-    try:
-        history = read_history(data, mapping)
-    except DataContractError as error:
-        if as_json:
-            screen.emit({"ok": False, "problems": [problem.as_dict() for problem in error.problems]})
-        raise
+    Shows what was read and how it is taken: attributes, what is left out and why, stages, types of activity.
+    """
+    from leadlight.agreement.fit import goal_problem, meaning, misfits
+
+    history = read_history(data, mapping)
+    terms = read_agreement(data, None)
     counts = {
         "leads": len(history.leads),
         "activities": len(history.activities),
@@ -60,10 +66,31 @@ def check(data: DataOption, mapping: MappingOption = None, as_json: JsonOption =
     screen.table("Attributes", ("name", "kind", "known", "label"), used, numbers_from=4)
     if history.excluded:
         screen.table("Left out", ("column", "because"), list(history.excluded.items()), numbers_from=2)
-    for said in history.notes:
+    stages = _counted("Stages", history.stage_changes["stage"], lambda stage: meaning(stage, terms.stage))
+    types = _counted("Activity types", history.activities["type"], lambda type_: history.doers.get(type_, ""))
+    goal = goal_problem(terms, history)
+    notes = [*history.notes, *misfits(terms, history), *([] if goal is None else [str(goal)])]
+    for said in notes:
         screen.note(f"Note: {said}")
     if as_json:
         attributes = [{"name": a.name, "kind": a.kind, "known": a.known} for a in history.attributes]
         left_out = dict(history.excluded)
-        found = {"attributes": attributes, "excluded": left_out, "notes": list(history.notes)}
+        found = {
+            "attributes": attributes,
+            "excluded": left_out,
+            "notes": notes,
+            "stages": stages,
+            "activity_types": types,
+        }
         screen.emit({"ok": True, **counts, **found, "fingerprint": history.fingerprint})
+
+
+def _counted(title: str, column: pd.Series[str], says: Callable[[str], str]) -> dict[str, int]:
+    """Show how often each word of a column occurs, the most frequent first, and return the counts."""
+    counts = {str(word): int(count) for word, count in column.value_counts().items()}
+    rows = [(word, says(word), f"{count:,}") for word, count in list(counts.items())[:_SHOWN]]
+    if rows:
+        more = f" (the {_SHOWN} most frequent of {len(counts):,})" if len(counts) > _SHOWN else ""
+        head = ("name", "taken as" if title == "Stages" else "done by", "rows")
+        screen.table(title + more, head, rows, numbers_from=2)
+    return counts

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leadlight.core.clock import SystemClock
-from leadlight.core.errors import NothingThere
+from leadlight.core.errors import NothingThere, UsageError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
 
-__all__ = ["AgreementOption", "DataOption", "JsonOption", "MappingOption", "read_agreement", "read_history"]
+__all__ = ["AgreementOption", "DataOption", "JsonOption", "MappingOption", "read_agreement", "read_history", "within"]
 
 DataOption = Annotated[Path, typer.Option("--data", help="Folder with the history.", show_default=False)]
 MappingOption = Annotated[
@@ -55,3 +57,23 @@ def read_agreement(data: Path, given: Path | None) -> Agreement:
     except (OSError, UnicodeDecodeError) as error:
         raise NothingThere(f"{path} can't be read as text: {error}.") from None
     return parse(text, name=path.name)
+
+
+def within(history: History, moment: pd.Timestamp | None) -> None:
+    """Refuse a moment that this history can't be looked at from.
+
+    Raises
+    ------
+    UsageError
+        If the history has no dates, or begins after the moment.
+    """
+    if moment is None:
+        return
+    if history.ended_at is None:
+        raise UsageError("This export has no dates, so there is no --as-of to look at it from; leave it away.")
+    first = history.leads["created_at"].min()
+    if moment <= first:
+        raise UsageError(
+            f"--as-of {moment:%Y-%m-%dT%H:%M:%SZ} lies before the history begins: the first lead was created "
+            f"{first:%Y-%m-%dT%H:%M:%SZ}, the last entry is of {history.ended_at:%Y-%m-%dT%H:%M:%SZ}."
+        )

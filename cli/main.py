@@ -6,9 +6,10 @@ Exit codes: 0 done; 1 the data or the gate says no; 2 wrong usage; 3 something t
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Final, NoReturn
 
 import typer
+import typer.core
 
 from leadlight.cli import screen
 from leadlight.cli.agreement import app as agreement_commands
@@ -25,19 +26,34 @@ __all__ = ["app", "main"]
 DATA_SAYS_NO: Final = 1
 WRONG_USAGE: Final = 2
 NOT_THERE: Final = 3
+_ORDER: Final = ("demo", "simulate", "check", "agreement", "train", "models", "score", "serve")
+
+
+class _InOrderOfUse(typer.core.TyperGroup):
+    """Lists the commands as a newcomer meets them; typer puts groups last."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Return the names in order of use."""
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
+
 
 app = typer.Typer(
     name="leadlight",
+    cls=_InOrderOfUse,
     help="Ranks a company's leads by how likely each is to convert, and says why.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, simulate, check, train, score, serve):
-    app.command()(command)
-app.add_typer(models_commands, name="models")
-app.add_typer(agreement_commands, name="agreement")
+app.command(short_help="See it all on a simulated company: train, rank, serve.")(demo)
+app.command(short_help="Write a simulated company's history.")(simulate)
+app.command(short_help="Read your data: every problem at once, or how it is taken.")(check)
+app.add_typer(agreement_commands, name="agreement", short_help="Check and show what marketing and sales agreed.")
+app.command(short_help="Learn from a history; the best model becomes challenger.")(train)
+app.add_typer(models_commands, name="models", short_help="List, show, promote and roll back models.")
+app.command(short_help="Score the open leads of a history to a file.")(score)
+app.command(short_help="Serve the API, and the pages for reps.")(serve)
 
 
 def main() -> None:
@@ -45,11 +61,28 @@ def main() -> None:
     try:
         app()
     except LeadlightError as error:
-        screen.show_error(error)
-        sys.exit(exit_code(error))
+        _refuse(error)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        why = (error.strerror or type(error).__name__).lower()
+        _refuse(Unavailable(f"{error.filename}: {why}. Name a place that is there and that you may read and write."))
     except KeyboardInterrupt:
         screen.note("Stopped.")
         sys.exit(130)
+
+
+def _refuse(error: LeadlightError) -> NoReturn:
+    screen.show_error(error)
+    if "--json" in sys.argv:
+        screen.emit(refusal(error))
+    sys.exit(exit_code(error))
+
+
+def refusal(error: LeadlightError) -> dict[str, object]:
+    """Return an error as the JSON line that a command ends with."""
+    problems = [problem.as_dict() for problem in getattr(error, "problems", ())]
+    return {"ok": False, "error": error.code, "message": str(error), "problems": problems}
 
 
 def exit_code(error: LeadlightError) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from leadlight.agreement.terms import FOR_DATED_ONLY
 from leadlight.cli import screen
 
 __all__ = ["print_report"]
@@ -34,8 +35,14 @@ def print_report(report: Mapping[str, Any]) -> None:
             screen.note(f"  {_step(step)}")
         if report["hindsight"] != choice["kind"]:
             screen.note(f"With hindsight {report['hindsight']} ranked best on the test part.")
-    for said in (*report["agreement"]["defaults"], *report["data"]["notes"], *report["words"]):
+    for said in (*_defaults(report), *report["data"]["notes"], *report["words"]):
         screen.note(f"Note: {said}")
+
+
+def _defaults(report: Mapping[str, Any]) -> list[str]:
+    """Return what nobody agreed on, as far as it matters: a flat outcome has no stage and no horizon."""
+    flat = report["split"]["embargo_days"] is None
+    return [said for said in report["agreement"]["defaults"] if not (flat and said in FOR_DATED_ONLY)]
 
 
 def _candidates(report: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from leadlight.cli import screen
-from leadlight.cli.inputs import DataOption, JsonOption, MappingOption, read_history
+from leadlight.cli.inputs import DataOption, JsonOption, MappingOption, read_history, within
 from leadlight.cli.train import AsOfOption, as_timestamp
 
 __all__ = ["score"]
@@ -37,6 +37,7 @@ def score(
     steps = screen.Steps()
     with steps.step("read", f"Reading {data}"):
         history = read_history(data, mapping, learning=False)
+        within(history, moment)
     with steps.step("score", f"Scoring with version {version} ({model.kind})"):
         frames = score_history(model, history, moment, version=version, reasons=reasons, language=language)
         written = write_scores(frames, out)

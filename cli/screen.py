@@ -1,7 +1,7 @@
 """What commands print: results on standard output, everything else on standard error.
 
-With ``--json`` the last line of standard output is one JSON object and nothing else is printed there, so that a
-program may read it while a person still sees the progress.
+With ``--json`` the last line of standard output is one JSON object, also where a command refuses, so that a program may
+read it while a person still sees the tables above it and the progress.
 """
 
 from __future__ import annotations

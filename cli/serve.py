@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from leadlight.cli import screen
 from leadlight.cli.inputs import MappingOption, read_history
+from leadlight.cli.train import as_timestamp
 
 __all__ = ["serve", "tell"]
+
+_OLD_DAYS: Final = 7
 
 
 def serve(
@@ -18,16 +22,33 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     data: Annotated[Path | None, typer.Option("--data", help="A history whose open leads the pages list.")] = None,
     mapping: MappingOption = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Let the clock stand at this time, as the demo's.")
+    ] = None,
 ) -> None:
     """Serve the API, and with --data the pages for reps."""
     from leadlight.core import settings
-    from leadlight.core.clock import SystemClock
+    from leadlight.core.clock import FixedClock, SystemClock
     from leadlight.serving.run import serve as run_service
 
+    stands_at = as_timestamp(as_of)
+    clock = SystemClock() if stands_at is None else FixedClock(stands_at.to_pydatetime())
     setting = settings.load()
     screen.note(f"Home: {setting.home_path}")
     history = None if data is None else read_history(data, mapping, learning=False)
-    run_service(setting, clock=SystemClock(), host=host, port=port, history=history, tell=tell)
+    if history is not None and history.ended_at is not None:
+        _say_if_old(history.ended_at.to_pydatetime(), clock.now())
+    run_service(setting, clock=clock, host=host, port=port, history=history, tell=tell)
+
+
+def _say_if_old(ended_at: datetime, now: datetime) -> None:
+    """Warn where the history ended long before the clock: every lead would look as if it had gone quiet."""
+    days = (now - ended_at).days
+    if days > _OLD_DAYS:
+        screen.note(
+            f"Note: this history ends {days:,} days before the service's time, so leads look quiet; "
+            f"to see them as they were then, add --as-of {ended_at:%Y-%m-%dT%H:%M:%SZ}"
+        )
 
 
 def tell(url: str) -> None:

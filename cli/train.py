@@ -15,8 +15,9 @@ from leadlight.cli.inputs import (
     MappingOption,
     read_agreement,
     read_history,
+    within,
 )
-from leadlight.core.errors import UsageError
+from leadlight.core.errors import AgreementError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,7 @@ def train(
 
     Exit 1 where there is no signal, or too little to tell: nothing is registered then.
     """
+    from leadlight.agreement.fit import goal_problem, misfits
     from leadlight.cli.reports import print_report
     from leadlight.core import settings
     from leadlight.core.registry import Registry
@@ -51,6 +53,13 @@ def train(
     setting = settings.load()
     screen.note(f"Home: {setting.home_path}")
     history, terms = read_history(data, mapping), read_agreement(data, agreement)
+    within(history, until)
+    if (goal := goal_problem(terms, history)) is not None:
+        raise AgreementError.listing(str(data), [goal])
+    for said in misfits(terms, history):
+        screen.note(f"Note: {said}")
+    if until is not None and history.ended_at is not None and until > history.ended_at:
+        screen.note(f"Note: --as-of lies after the history's end, {history.ended_at:%Y-%m-%dT%H:%M:%SZ}, which is used")
     registry = Registry(setting)
     trained = run_training(history, terms, as_of=until, seed=seed, progress=lambda step: screen.note(f"{step} ..."))
     run_id, version = register(registry, trained, seed=seed)

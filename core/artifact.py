@@ -48,6 +48,9 @@ FORMAT: Final = 1
 CONFIDENCE_WIDTHS: Final = (0.35, 0.8)
 """Width of the 95 % interval of the calibrated log-odds: up to the first "high", up to the second "medium"."""
 
+_NORMAL_95: Final = 1.959964
+"""Half the width of a 95 % interval in standard deviations."""
+
 Kind = Literal["scorecard", "logistic", "lightgbm"]
 ProbabilityStatus = Literal["calibrated", "rank_only", "points_only"]
 
@@ -69,11 +72,25 @@ class Calibration:
     draws: NDArray[np.float64] = field(repr=False)
 
     def interval(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the 95 % interval of the calibrated log-odds, shape (n, 2)."""
+        """Return the 95 % interval of the calibrated log-odds, shape (n, 2).
+
+        The draws are sums over many accounts, so their own mean and spread say what their quantiles would, at the
+        cost of a sum per moment instead of a sort of all draws.
+        """
         if len(self.draws) == 0:
             return np.full((len(raw), 2), np.nan)
-        spread = self.draws[:, 0] + raw[:, None] * self.draws[:, 1]
-        return np.asarray(np.quantile(spread, (0.025, 0.975), axis=1).T)
+        (mean_a, mean_b), (var_a, var_b, cov) = self._spread
+        middle = mean_a + mean_b * raw
+        width = _NORMAL_95 * np.sqrt(np.maximum(var_a + raw * (2.0 * cov + raw * var_b), 0.0))
+        return np.stack([middle - width, middle + width], axis=1)
+
+    @cached_property
+    def _spread(self) -> tuple[NDArray[np.float64], tuple[float, float, float]]:
+        """Means of intercept and slope over the draws; their variances and covariance."""
+        mean = self.draws.mean(axis=0)
+        gap = self.draws - mean
+        both = gap.T @ gap / len(gap)
+        return mean, (float(both[0, 0]), float(both[1, 1]), float(both[0, 1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from leadlight.core.history import TABLES, Attribute
-from leadlight.core.kinds import infer_kind, no_attribute, one_spelling
+from leadlight.core.kinds import infer_kind, no_attribute, odd_ones, one_spelling, written_for_people
 from leadlight.core.mapping import AttributeMapping, DatasetMapping
 from leadlight.core.privacy import personal_reason, without_emails
 from leadlight.core.sections import near_miss
@@ -154,7 +154,7 @@ class _Column:
         text = None if is_nested(cells) else words(self._without_missing(cells))
         reason = self._kept_out(text)
         if reason is None and (self.said.kind is None or text is None or text.null_count == len(text)):
-            reason = no_attribute(cells, cells if text is None else text, self.name)
+            reason = no_attribute(cells, cells if text is None else text, self.name, self._decimal(cells))
         if reason is not None or text is None:
             self.chosen.excluded[self.label] = str(reason)
             return
@@ -203,9 +203,27 @@ class _Column:
         spelled = (*table.dialect.missing, *table.missing.get(self.label, ()), *self.said.missing)
         return without_missing(cells, spelled)
 
+    def _decimal(self, cells: pa.ChunkedArray) -> str:
+        return self.leads.said.dialect.decimal if pa.types.is_large_string(cells.type) else "."
+
     def _kind(self, cells: pa.ChunkedArray, text: pa.ChunkedArray) -> Any:
-        decimal = self.leads.said.dialect.decimal if pa.types.is_large_string(cells.type) else "."
-        return "category" if pa.types.is_boolean(cells.type) else infer_kind(text, self.name, decimal)
+        if pa.types.is_boolean(cells.type):
+            return "category"
+        if pa.types.is_floating(cells.type):  # infinity has no digits, and is refused with the numbers
+            text = text.filter(pc.is_finite(cells))
+        kind = infer_kind(text, self.name, self._decimal(cells))
+        if kind == "category" and (why := self._almost_numbers(text, self._decimal(cells))):
+            self.notes.append(f"{self.label!r} is taken as a category: {why}")
+        return kind
+
+    def _almost_numbers(self, text: pa.ChunkedArray, decimal: str) -> str | None:
+        if how := written_for_people(text, decimal):
+            return how
+        if not len(odd := odd_ones(text, decimal)):
+            return None
+        example = "an e-mail address" if "@" in odd[0].as_py() else repr(odd[0].as_py()[:40])
+        how = 'declare them as missing, or say kind = "category"'
+        return f"{len(odd):,} cells such as {example} keep it from being a number; {how}"
 
     def _numbers(self, cells: pa.ChunkedArray) -> pd.Series[float]:
         table = self.leads.said

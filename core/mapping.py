@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
 from leadlight.core.errors import MappingError, NothingThere, Problem
 from leadlight.core.history import TABLES
 from leadlight.core.sections import Section, word
 
 __all__ = [
     "DEFAULT_MISSING",
+    "EPOCHS",
     "EVENT_TABLES",
     "AttributeMapping",
     "DatasetMapping",
@@ -39,6 +43,9 @@ _POLICIES: Final[Mapping[str, tuple[str, ...]]] = {
     "before_creation": ("refuse", "at_creation", "drop"),
     "after_end": ("refuse", "drop"),
 }
+EPOCHS: Final[Mapping[str, int]] = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000}
+"""Time formats that count from 1970-01-01 UTC, and how many microseconds each counts by."""
+
 EVENT_TABLES: Final = ("activities", "stage_changes", "attribute_changes")
 _TABLE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "leads": (*_SECTION_KEYS, "one_row_per", "outcome", "order", "attributes"),
@@ -190,6 +197,10 @@ def load(path: Path) -> DatasetMapping:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise NothingThere(f"There is no mapping {path}. Write one (docs/dataset-toml.md) or name another.") from None
+    except OSError as error:
+        raise NothingThere(
+            f"{path} can't be read: {error.strerror}. A mapping is a text file; see its rights."
+        ) from None
     except UnicodeDecodeError as error:
         problem = Problem(path.name, "not_utf8", f"is not UTF-8 (byte {error.start}); save it as UTF-8")
         raise MappingError.listing(path.name, [problem]) from None
@@ -243,19 +254,46 @@ def _dialect(section: Section, base: Dialect) -> Dialect:
         time_zone=section.text("time_zone", base.time_zone),
         time_format=section.text("time_format", base.time_format),
     )
-    if len(dialect.separator or ",") != 1:
-        section.complain("separator", f"separator must be one character, got {dialect.separator!r}")
-    if dialect.decimal not in {".", ","}:
+    given = section.content  # what comes from [history] was checked there
+    if "separator" in given and not _is_separator(dialect.separator or ","):
+        message = f"separator must be one sign that no word holds, such as ; , | or a tab, got {dialect.separator!r}"
+        section.complain("separator", message)
+    if "decimal" in given and dialect.decimal not in {".", ","}:
         section.complain("decimal", f"decimal must be '.' or ',', got {dialect.decimal!r}")
-    if dialect.time_zone and not _is_zone(dialect.time_zone):
+    if "time_zone" in given and dialect.time_zone and not _is_zone(dialect.time_zone):
         section.complain("time_zone", f"no time zone is called {dialect.time_zone!r}; write 'Europe/Madrid' or 'UTC'")
-    try:
-        "".encode(dialect.encoding)
-    except LookupError:
-        section.complain(
-            "encoding", f"no encoding is called {dialect.encoding!r}; usual: utf-8, cp1252, latin-1, utf-16"
+    if "time_format" in given and dialect.time_format and not _is_format(dialect.time_format):
+        message = (
+            f"{dialect.time_format!r} is no format; write it like '%d/%m/%Y %H:%M' (%Y year, %m month, %d day, "
+            "%H hour, %M minute, %S second, %I and %p for AM/PM, %z zone), or epoch_seconds, or epoch_milliseconds"
         )
+        section.complain("time_format", message)
+    if "encoding" in given and not _is_encoding(dialect.encoding):
+        message = f"no encoding is called {dialect.encoding!r}; usual: utf-8, cp1252, latin-1, utf-16"
+        section.complain("encoding", message)
     return dialect
+
+
+def _is_separator(sign: str) -> bool:
+    return len(sign) == 1 and sign.isascii() and not sign.isalnum() and sign not in '"\n\r\0'
+
+
+def _is_format(format_: str) -> bool:
+    if format_ in EPOCHS:
+        return True
+    try:
+        pd.to_datetime(pd.Series(["x"], dtype="str"), format=format_, errors="coerce")
+    except (ValueError, re.error):  # re.error: a directive twice
+        return False
+    return "%" in format_  # "mixed" and "ISO8601" mean something to pandas alone
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        "".encode(name)
+    except LookupError:
+        return False
+    return True
 
 
 def _is_zone(name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from leadlight.core.errors import Problem, UsageError
@@ -34,6 +34,13 @@ class Settings(BaseSettings):
         int, Field(ge=1024, description="largest request body that is read; larger ones answer 413")
     ] = 1_048_576
     max_batch_body_bytes: Annotated[int, Field(ge=1024, description="the same for /v1/score/batch")] = 33_554_432
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, url: str | None) -> str | None:
+        if url and not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("write it as postgresql://user@host/database or sqlite:////absolute/path.db")
+        return url
 
     @property
     def home_path(self) -> Path:

@@ -139,13 +139,16 @@ def _filtered(shaped: Shaped, there: Mapping[str, pa.ChunkedArray], notes: list[
     if keep.all():
         return shaped
     what = " and ".join(f"{column} is {' or '.join(patterns)}" for column, patterns in shaped.said.where.items())
+    if shaped.table == "leads" and not keep.any():
+        shaped.findings.say("no_match", f"has {len(keep):,} rows, but none where {what}; see [leads] where")
     notes.append(f"{shaped.table}: {keep.sum():,} of {len(keep):,} rows are used, where {what}")
     return shaped.take(np.flatnonzero(keep))
 
 
 def _matching(text: pa.ChunkedArray, patterns: tuple[str, ...]) -> NDArray[np.bool_]:
     different = text.unique().drop_null().to_pylist()
-    chosen = [value for value in different if any(fnmatchcase(value, pattern) for pattern in patterns)]
+    plain = [pattern.replace("[", "[[]") for pattern in patterns]  # only * and ? mean more than themselves
+    chosen = [value for value in different if any(fnmatchcase(value, pattern) for pattern in plain)]
     return np.asarray(pc.is_in(text, pa.array(chosen, pa.large_string())).to_numpy(), dtype=np.bool_)
 
 
@@ -203,6 +206,7 @@ def parse_frame(shaped: Shaped) -> pd.DataFrame:
     for column, cells in shaped.cells.items():
         name = shaped.spelled[column]
         if is_nested(cells):
+            shaped.findings.unread[name] = np.ones(len(shaped), dtype=bool)  # so that it is not called empty as well
             shaped.findings.say("nested", f"holds {cells.type} values; one value a cell is read", column=name)
         elif column == "month":
             frame[column] = _months(shaped, name)
@@ -217,10 +221,15 @@ def parse_frame(shaped: Shaped) -> pd.DataFrame:
 
 def _months(shaped: Shaped, name: str) -> pd.Series[Any]:
     """Read months ("2024-03", or any day of it) as their first instant in UTC: a month has no zone of its own."""
-    cells = shaped.cells["month"]
+    dialect: Dialect = replace(shaped.said.dialect, time_zone="UTC")
+    cells, iso = shaped.cells["month"], replace(dialect, time_format=None)
     if pa.types.is_large_string(cells.type):
         cells = pc.replace_substring_regex(words(cells), r"^(\d{4}-\d\d)$", r"\1-01")
-    dialect: Dialect = replace(shaped.said.dialect, time_zone="UTC")
-    read = times(cells, dialect, shaped.findings, name, shaped.missing("month"))
+        as_iso = pc.fill_null(pc.match_substring_regex(cells, r"^\d{4}-\d\d-\d\d$"), False)
+        read = times(pc.if_else(as_iso, cells, None), iso, shaped.findings, name, shaped.missing("month"))
+        cells = pc.if_else(as_iso, None, cells)
+        read = read.fillna(times(cells, dialect, shaped.findings, name, shaped.missing("month")))
+    else:
+        read = times(cells, dialect, shaped.findings, name, shaped.missing("month"))
     firsts = read.dt.tz_localize(None).dt.to_period("M").dt.to_timestamp()
     return pd.Series(firsts.dt.as_unit("us").dt.tz_localize("UTC"))

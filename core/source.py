@@ -7,6 +7,7 @@ is named by table, row, column and rule, all of it at once; nothing is left out 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from leadlight.core.attributes import choose
+from leadlight.core.attributes import choose, tidy
 from leadlight.core.contract import End, check_events, check_table, required_columns
 from leadlight.core.errors import BrokenHistory, Problem, UnreadableTable
 from leadlight.core.history import History
@@ -65,7 +66,7 @@ def read_history(
         If what they say breaks the contract; every problem is listed.
     """
     beside = folder / "dataset.toml"
-    said = load(mapping) if mapping is not None else load(beside) if beside.is_file() else parse("")
+    said = load(mapping) if mapping is not None else load(beside) if os.path.lexists(beside) else parse("")
     problems: list[Problem] = []
     files = find_files(folder, said, problems)
     raw = _read_files(files, said, problems, limits)
@@ -195,7 +196,8 @@ class _Door:
 
     def _check_kind(self, shaped: Mapping[str, Shaped], dated: bool) -> None:
         flat = self.said.outcome is not None
-        if not flat and not dated:
+        spelled_otherwise = {tidy(name) for name in shaped["leads"].others}  # which the attributes will name
+        if not flat and not dated and "created_at" not in spelled_otherwise:
             message = (
                 "has neither created_at (a dated history) nor an outcome (a flat export); map one in dataset.toml: "
                 '[leads.columns] created_at = "..." or [leads.outcome] column = "...", positive = [...]'
@@ -217,13 +219,16 @@ class _Door:
             if column in one.cells or (flat and table == "leads" and column == "lead_id"):
                 continue
             one.findings.unread[column] = np.ones(len(one), dtype=bool)  # so that no cell is said to be empty as well
-            if column not in one.said.columns:
+            named_elsewhere = table == "leads" and column in {tidy(name) for name in one.others}
+            if column not in one.said.columns and not named_elsewhere:
                 hint = near_miss(column, tuple(one.others))
                 message = f'is not there; if it has another name, say [{table}.columns] {column} = "..." ({hint})'
                 one.findings.say("missing_column", message, column=column)
 
     def _leads(self, leads: Shaped, dated: bool) -> pd.DataFrame | None:
         if not len(leads):
+            if any(problem.rule == "no_match" for problem in self.problems):
+                return None
             leads.findings.say("no_rows", "has no rows; there is nothing to learn from")
             return None
         frame = parse_frame(leads)

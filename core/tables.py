@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +21,31 @@ from numpy.typing import NDArray
 from leadlight.core.errors import NothingThere, Problem
 from leadlight.core.mapping import DatasetMapping, Dialect
 from leadlight.core.sections import near_miss
-from leadlight.core.textscan import LIMITS, Limits, Refused, TextScan, looks_gzipped, open_bytes, read_blocks, scan_text
+from leadlight.core.textscan import (
+    LIMITS,
+    Limits,
+    Refused,
+    TextScan,
+    guarded_read,
+    looks_gzipped,
+    open_bytes,
+    read_blocks,
+    scan_text,
+)
 
 __all__ = ["LIMITS", "Limits", "RawTable", "file_digest", "find_files", "normalised", "read_table"]
 
 _ENDINGS: Final = (".parquet", ".csv", ".parquet.gz", ".csv.gz")
-_OTHER_FORMATS: Final = ((b"PK\x03\x04", "a ZIP or an Excel file"), (b"\xd0\xcf\x11\xe0", "an old Excel file"))
+_OTHER_FORMATS: Final = (
+    (b"PK\x03\x04", "a ZIP or an Excel file"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file"),
+    (b"\x1f\x8b", "gzipped twice"),
+    (b"[{", "JSON"),
+    (b'{"', "JSON"),
+    (b"<htm", "a web page"),
+    (b"<!DO", "a web page"),
+    (b"<?xm", "XML"),
+)
 _CSV_BLOCK: Final = 8 << 20
 
 
@@ -63,7 +84,7 @@ def find_files(folder: Path, mapping: DatasetMapping, problems: list[Problem]) -
         if path is not None:
             found[table] = path
     if "leads" not in found and not problems:
-        files = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
+        files = sorted(entry.name for entry in folder.iterdir() if _is_file(entry))
         raise NothingThere(
             f"There are no leads in {folder}: expected leads.csv or leads.parquet, "
             f"found {', '.join(files) or 'nothing'}. "
@@ -73,17 +94,33 @@ def find_files(folder: Path, mapping: DatasetMapping, problems: list[Problem]) -
 
 
 def _named(folder: Path, table: str, name: str, problems: list[Problem]) -> Path | None:
-    path = folder / name
-    if path.is_file():
-        return path
-    files = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_file()))
-    message = f"there is no file {name!r} in {folder}; {near_miss(name, files)}"
-    problems.append(Problem(f"dataset.toml [history] {table}", "no_file", message))
+    where = f"dataset.toml [history] {table}"
+    if not Path(os.path.normpath(folder / name)).is_relative_to(os.path.normpath(folder)):
+        message = f"{name!r} lies outside {folder}; copy the file into the folder, or make a link to it there"
+        problems.append(Problem(where, "outside_folder", message))
+        return None
+    if _is_file(folder / name):
+        return folder / name
+    files = tuple(sorted(entry.name for entry in folder.iterdir() if _is_file(entry)))
+    message = f"there is no file {name[:100]!r} in {folder}; {near_miss(name[:100], files)}"
+    problems.append(Problem(where, "no_file", message))
     return None
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than any file's, or a folder that may not be looked into
+        return False
+
+
 def _by_table_name(folder: Path, table: str, problems: list[Problem]) -> Path | None:
-    there = [path for ending in _ENDINGS if (path := folder / f"{table}{ending}").is_file()]
+    places = [folder / f"{table}{ending}" for ending in _ENDINGS]
+    there = [path for path in places if _is_file(path)]
+    for path in places:
+        if os.path.lexists(path) and path not in there:
+            message = "is no file that can be read: a folder, a pipe, or a link that leads nowhere"
+            problems.append(Problem(path.name, "no_file", message))
     if len(there) > 1:
         names = " and ".join(path.name for path in there)
         message = f'both {names} are there; remove one, or name one in dataset.toml: [history] {table} = "..."'
@@ -107,14 +144,14 @@ def read_table(path: Path, dialect: Dialect, problems: list[Problem], limits: Li
     """
     try:
         with open_bytes(path) as stream:
-            start = stream.read(4)
+            start = guarded_read(stream, 4, path.name)
         for magic, what in _OTHER_FORMATS:
-            if start == magic:
+            if start.startswith(magic):
                 message = f"is {what}; save the table as CSV or Parquet"
                 raise Refused(Problem(path.name, "not_a_table", message))
         if start == b"PAR1":
             table = normalised(_read_parquet(path, limits))
-            _refuse_nul(table, path.name)
+            _refuse_broken_text(table, path.name)
             return RawTable(path.name, table, np.arange(table.num_rows))
         return _read_csv(path, dialect, problems, limits)
     except (EOFError, OSError) as error:
@@ -139,7 +176,7 @@ def _parquet_table(source: Path | IO[bytes], name: str, limits: Limits) -> pa.Ta
     try:
         with pa.parquet.ParquetFile(source) as file:
             _refuse_many_rows(file.metadata.num_rows, name, limits)
-            _refuse_same_names(file.schema_arrow.names, name)
+            _refuse_columns(file.schema_arrow.names, name, limits)
             return file.read()
     except pa.ArrowException as error:
         message = f"can't be read as Parquet ({_first_line(error)}); write it again"
@@ -148,7 +185,7 @@ def _parquet_table(source: Path | IO[bytes], name: str, limits: Limits) -> pa.Ta
 
 def _read_csv(path: Path, dialect: Dialect, problems: list[Problem], limits: Limits) -> RawTable:
     scan = scan_text(path, encoding=dialect.encoding, separator=dialect.separator, limits=limits)
-    _refuse_same_names(scan.header, path.name)
+    _refuse_columns(scan.header, path.name, limits)
     names = [name or f"(column {place})" for place, name in enumerate(scan.header, start=1)]
     if scan.only_header:
         return RawTable(path.name, pa.table({name: pa.array([], pa.large_string()) for name in names}), np.arange(0))
@@ -161,6 +198,8 @@ def _read_csv(path: Path, dialect: Dialect, problems: list[Problem], limits: Lim
     if ragged:
         (row, cells), width = ragged[0], len(names)
         message = f"has {cells} cells where the header has {width}; put quotes round cells that hold {scan.separator!r}"
+        if row == 1 and cells > width:
+            message += ", or remove what stands above the header: it must be the first line"
         problems.append(Problem(path.name, "ragged_row", message, row=row, count=len(ragged)))
     _refuse_many_rows(table.num_rows, path.name, limits)
     _refuse_open_quote(table, scan, path.name)
@@ -186,7 +225,7 @@ def _arrow_csv(path: Path, scan: TextScan, on_ragged: Callable[[Any], str]) -> p
                 encoding=_arrow_encoding(scan.encoding),
                 block_size=_CSV_BLOCK,
                 column_names=places,
-                skip_rows=scan.blank_lines,
+                skip_rows=scan.lines_above,
                 skip_rows_after_names=1,
             ),
             pa.csv.ParseOptions(delimiter=scan.separator, newlines_in_values=True, invalid_row_handler=on_ragged),
@@ -208,17 +247,29 @@ def _note_into(ragged: list[tuple[int, int]]) -> Callable[[Any], str]:
     return note
 
 
-def _refuse_nul(table: pa.Table, file: str) -> None:
+def _refuse_broken_text(table: pa.Table, file: str) -> None:
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_large_string(column.type):
+            _refuse_no_utf8(column, name, file)
             found = np.flatnonzero(pc.fill_null(pc.match_substring(column, "\0"), False).to_numpy())
             if len(found):
                 message = "holds a NUL byte, which no text has; clean the column"
                 raise Refused(Problem(file, "nul_byte", message, int(found[0]) + 1, name, len(found)))
 
 
-def _refuse_same_names(names: tuple[str, ...] | list[str], file: str) -> None:
-    twice = sorted({name for name in names if name and list(names).count(name) > 1})
+def _refuse_no_utf8(column: pa.ChunkedArray, name: str, file: str) -> None:
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        message = "is declared as text but is not UTF-8; write the file again with the text decoded"
+        raise Refused(Problem(file, "encoding", message, column=name)) from None
+
+
+def _refuse_columns(names: tuple[str, ...] | list[str], file: str, limits: Limits) -> None:
+    if len(names) > limits.columns:
+        message = f"has {len(names):,} columns; at most {limits.columns:,} can be read: leave out what nobody needs"
+        raise Refused(Problem(file, "too_wide", message))
+    twice = sorted(name for name, times in Counter(names).items() if name and times > 1)
     if twice:
         message = f"columns {twice} are there more than once; give each its own name"
         raise Refused(Problem(file, "duplicate_column", message, column=twice[0]))

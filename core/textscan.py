@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +19,29 @@ from typing import Final
 
 from leadlight.core.errors import Problem
 
-__all__ = ["LIMITS", "Limits", "Refused", "TextScan", "looks_gzipped", "open_bytes", "read_blocks", "scan_text"]
+__all__ = [
+    "LIMITS",
+    "Limits",
+    "Refused",
+    "TextScan",
+    "guarded_read",
+    "looks_gzipped",
+    "open_bytes",
+    "read_blocks",
+    "scan_text",
+]
 
 _BLOCK: Final = 1 << 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAYS_SEPARATOR: Final = re.compile(rb"(?i)sep=(.)\r?\n")
+"""A first line that Excel writes and reads, and that is none of the table."""
 _SEPARATORS: Final = (",", ";", "\t", "|")
 
 
@@ -43,6 +62,8 @@ class Limits:
         Largest text table, unfolded.
     rows : int
         Most rows of a table.
+    columns : int
+        Most columns of a table: each is looked at on its own.
     """
 
     line_bytes: int = 1 << 20
@@ -50,6 +71,7 @@ class Limits:
     free_bytes: int = 64 << 20
     text_bytes: int = 16 << 30
     rows: int = 200_000_000
+    columns: int = 2_000
 
 
 LIMITS: Final = Limits()
@@ -66,8 +88,8 @@ class TextScan:
     separator : str
     header : tuple of str
         Column names, stripped; a nameless column is "".
-    blank_lines : int
-        Before the header.
+    lines_above : int
+        Before the header: blank ones, and ``sep=;``.
     only_header : bool
         Whether nothing follows the header.
     quotes : int
@@ -77,7 +99,7 @@ class TextScan:
     encoding: str
     separator: str
     header: tuple[str, ...]
-    blank_lines: int
+    lines_above: int
     only_header: bool
     quotes: int
 
@@ -119,25 +141,39 @@ def scan_text(path: Path, *, encoding: str, separator: str | None, limits: Limit
     if not head.strip():
         raise Refused(Problem(path.name, "empty_file", "the file is empty; export it again with its header"))
     body = head.lstrip(b"\r\n")
+    if said := _SAYS_SEPARATOR.match(body):
+        separator, body = separator or said[1].decode(), body[said.end() :]
     text = body.decode("utf-8", errors="ignore")
-    separator = separator or _likely_separator(text)
+    try:
+        separator = separator or _likely_separator(text)
+        header = tuple(name.strip() for name in _first_row(text, separator))
+    except csv.Error as error:
+        raise Refused(_no_header(path.name, body, error)) from None
     return TextScan(
         encoding,
         separator,
-        header=tuple(name.strip() for name in _first_row(text, separator)),
-        blank_lines=head[: len(head) - len(body)].count(b"\n"),
+        header=header,
+        lines_above=head[: len(head) - len(body)].count(b"\n"),
         only_header=len(head) < _BLOCK and b"\n" not in body.rstrip(),
         quotes=lines.quotes,
     )
 
 
+def _no_header(name: str, body: bytes, error: csv.Error) -> Problem:
+    if b"\r" in body and b"\r\n" not in body:
+        message = "its lines end in CR alone, as old Macs wrote them; save it as CSV UTF-8, with LF or CRLF"
+        return Problem(name, "line_ends", message)
+    return Problem(name, "broken_csv", f"has a header that can't be cut into columns ({error}); shorten its names")
+
+
 def _encoding(path: Path, declared: str) -> str:
     with open_bytes(path) as stream:
-        start = _guarded_read(stream, 4, path.name)
+        start = guarded_read(stream, 4, path.name)
     return next((name for mark, name in _BOMS if start.startswith(mark)), declared)
 
 
-def _guarded_read(stream: gzip.GzipFile | io.BufferedReader, size: int, name: str) -> bytes:
+def guarded_read(stream: gzip.GzipFile | io.BufferedReader, size: int, name: str) -> bytes:
+    """Read some bytes; a damaged gzip is refused by name."""
     try:
         return stream.read(size)
     except EOFError:
@@ -156,7 +192,7 @@ def read_blocks(path: Path, limits: Limits, *, size: int = _BLOCK) -> Iterator[b
     """
     on_disk, unfolded = path.stat().st_size, 0
     with open_bytes(path) as stream:
-        while block := _guarded_read(stream, size, path.name):
+        while block := guarded_read(stream, size, path.name):
             unfolded += len(block)
             if unfolded > limits.free_bytes and unfolded > limits.expansion * on_disk:
                 message = f"unfolds to over {limits.expansion} times its size; if it is no mistake, unpack it yourself"
@@ -190,6 +226,14 @@ def _not_decoded(name: str, line: int, encoding: str, error: UnicodeDecodeError)
     return Problem(name, "encoding", f"line {line} is not {encoding} (byte 0x{byte:02X}); {hint}")
 
 
+def _hint_of_nul(block: bytes) -> str:
+    start = block[:1000]
+    for places, name in ((start[1::2], "utf-16-le"), (start[::2], "utf-16-be")):
+        if 4 * places.count(0) > 3 * len(places):  # Latin letters are every second byte there
+            return f'it looks like UTF-16 without its mark: save it as UTF-8, or say encoding = "{name}" in [history]'
+    return "export it as plain text"
+
+
 class _Lines:
     """Counts lines and refuses what no line may hold."""
 
@@ -204,7 +248,7 @@ class _Lines:
         # blocks are no longer than the limit, so only a line that crosses a block's edge can be too long
         if (at := block.find(b"\0")) >= 0:
             line = self.count + block.count(b"\n", 0, at) + 1
-            raise Refused(Problem(self.name, "nul_byte", f"line {line} holds a NUL byte; export it as plain text"))
+            raise Refused(Problem(self.name, "nul_byte", f"line {line} holds a NUL byte; {_hint_of_nul(block)}"))
         first = block.find(b"\n")
         reach = self.open_bytes + (len(block) if first < 0 else first)
         if reach > self.longest:

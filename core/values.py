@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from leadlight.core.findings import Findings
-from leadlight.core.mapping import Dialect
+from leadlight.core.mapping import EPOCHS, Dialect
 
 __all__ = ["is_nested", "numbers", "numeric_text", "times", "to_series", "without_missing", "words"]
 
@@ -26,13 +26,13 @@ EARLIEST: Final = pd.Timestamp("1970-01-01", tz="UTC")
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _NAIVE: Final = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?$"
 _ZONED: Final = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|[+-]\d\d(:?\d\d)?))$"
-_EPOCHS: Final = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000}
 
 
 def is_nested(column: pa.ChunkedArray) -> bool:
     """Tell whether the cells are lists, structs or bytes, which no column of ours holds."""
     kind = column.type
-    return bool(pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    as_bytes = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return bool(pa.types.is_nested(kind) or any(one(kind) for one in as_bytes))
 
 
 def words(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -139,7 +139,7 @@ def times(
     """
     column = without_missing(column, (*dialect.missing, *missing))
     kind = column.type
-    if dialect.time_format in _EPOCHS:
+    if dialect.time_format in EPOCHS:
         read = _since_epoch(column, dialect, findings, name)
     elif pa.types.is_timestamp(kind) and kind.tz is not None:
         read = column.cast(pa.timestamp("us", "UTC"), safe=False).to_pandas()
@@ -162,7 +162,7 @@ def times(
 
 def _since_epoch(column: pa.ChunkedArray, dialect: Dialect, findings: Findings, name: str) -> pd.Series[Any]:
     values = numbers(column, dialect, findings, name)
-    unit = _EPOCHS[str(dialect.time_format)]
+    unit = EPOCHS[str(dialect.time_format)]
     beyond = values.abs().to_numpy() * unit > 253_402_300_800_000_000  # the year 9999
     message = f"is no time as {dialect.time_format}: it lies beyond the year 9999"
     findings.add_unread("not_a_time", message, beyond, column=name)
@@ -184,7 +184,7 @@ def _localised(naive: pd.Series[Any], dialect: Dialect, findings: Findings, name
 
 def _by_format(text: pa.ChunkedArray, dialect: Dialect, findings: Findings, name: str) -> pd.Series[Any]:
     format_ = str(dialect.time_format)
-    zoned = "%z" in format_
+    zoned = "%z" in format_ or "%Z" in format_
     series = to_series(text)
     read = pd.to_datetime(series, format=format_, errors="coerce", utc=zoned)
     _report_unread(text, read, findings, name, f"by the format {format_!r}")

@@ -19,7 +19,7 @@ __all__ = ["merge_groups"]
 LIMIT: Final = 0.8
 """Absolute rank correlation (Cramér's V between categories) above which two features move together."""
 
-_ROWS: Final = 20_000
+_ROWS: Final = 10_000
 
 
 def merge_groups(catalog: Catalog, matrix: Numbers) -> Catalog:

@@ -153,10 +153,11 @@ def _length(days: int, language: str) -> str:
     """Return a number of full days in the unit that people would choose."""
     if days < 1:
         return {"en": "less than a day", "es": "menos de un día"}[language]
+    months = round(days / 30.4375)
     if days <= 60:
         n, units = days, {"en": ("day", "days"), "es": ("día", "días")}
-    elif days < 730:
-        n, units = round(days / 30.4375), {"en": ("month", "months"), "es": ("mes", "meses")}
+    elif months < 24:
+        n, units = months, {"en": ("month", "months"), "es": ("mes", "meses")}
     else:
-        n, units = int(days / 365.25), {"en": ("year", "years"), "es": ("año", "años")}
+        n, units = max(2, int(days / 365.25)), {"en": ("year", "years"), "es": ("año", "años")}
     return f"{n} {units[language][n != 1]}"

@@ -16,7 +16,9 @@ __all__ = [
     "Noun",
     "attribute_label",
     "channel_name",
+    "deed",
     "doer",
+    "in_sentence",
     "is_voluntary",
     "level_name",
     "noun",
@@ -99,9 +101,47 @@ ACTIVITIES: Final[Mapping[str, Noun]] = {
     ),
 }  # fmt: skip
 
+_DEEDS: Final[Mapping[str, tuple[str, str]]] = {
+    "web_visit": ("visited the website", "visitado la web"),
+    "page_view": ("viewed a page", "visto una página"),
+    "pricing_view": ("viewed the pricing page", "visto los precios"),
+    "form_fill": ("filled in a form", "enviado un formulario"),
+    "demo_request": ("asked for a demo", "pedido una demo"),
+    "contact_request": ("asked to be contacted", "pedido que se les contactara"),
+    "trial_start": ("started a trial", "empezado una prueba"),
+    "content_download": ("downloaded content", "descargado contenido"),
+    "webinar": ("taken part in a webinar", "participado en un webinar"),
+    "webinar_registered": ("registered for a webinar", "hecho una inscripción a un webinar"),
+    "webinar_attended": ("attended a webinar", "asistido a un webinar"),
+    "event_attended": ("attended an event", "asistido a un evento"),
+    "chat": ("chatted with us", "chateado con nosotros"),
+    "email_click": ("clicked in an email", "hecho clic en un correo"),
+    "email_reply": ("replied to an email", "respondido a un correo"),
+    "inbound_call": ("called us", "llamado por teléfono"),
+    "email_open": ("opened an email", "abierto un correo"),
+    "unsubscribe": ("unsubscribed", "pedido la baja"),
+    "email_unsubscribe": ("unsubscribed", "pedido la baja"),
+    "job_page_view": ("viewed the careers page", "visto la página de empleo"),
+    "call": ("been called", "recibido una llamada"),
+    "call_attempt": ("had a call attempt", "tenido un intento de llamada"),
+    "meeting": ("met with us", "tenido una reunión"),
+    "demo": ("been shown a demo", "visto una demo"),
+    "email_sent": ("been sent an email", "recibido un correo nuestro"),
+    "sales_email": ("been sent a sales email", "recibido un correo de ventas"),
+    "sms_sent": ("been sent a text message", "recibido un SMS"),
+    "linkedin_message": ("been sent a LinkedIn message", "recibido un mensaje de LinkedIn"),
+    "note": ("had a note written", "tenido una nota"),
+    "task": ("had a task", "tenido una tarea"),
+    "email_delivered": ("had an email delivered", "tenido un correo entregado"),
+    "email_bounce": ("had an email bounce", "tenido un correo devuelto"),
+    "(other)": ("had an activity of another kind", "tenido una actividad de otro tipo"),
+    "(any)": ("been active", "mostrado actividad"),
+}
+"""What leads had done or met with, after "had" and «habían»."""
+
 _STAGES: Final[Mapping[str, tuple[str, str]]] = {
     "new": ("new", "nuevo"),
-    "engaged": ("engaged", "con interés"),
+    "engaged": ("engaged", "interesado"),
     "mql": ("MQL", "MQL"),
     "sal": ("SAL", "SAL"),
     "sql": ("SQL", "SQL"),
@@ -204,6 +244,20 @@ def type_name(kind: str, language: str) -> str:
     return called.es if language == "es" else called.en
 
 
+def deed(kind: str, language: str) -> str:
+    """Return what leads of an activity type had done or met with, as it follows "had".
+
+    Examples
+    --------
+    >>> deed("demo_request", "en"), deed("demo_request", "es"), deed("whitepaper_read", "en")
+    ('asked for a demo', 'pedido una demo', 'had an activity of type “Whitepaper read”')
+    """
+    if kind in _DEEDS:
+        return _DEEDS[kind][language == "es"]
+    called = type_name(kind, language)
+    return f"tenido una {called}" if language == "es" else f"had an {called}"
+
+
 def stage_name(stage: str, language: str) -> str:
     """Return a stage as it reads within a sentence."""
     return _pick(_STAGES, stage, language) or _plain(stage)
@@ -246,3 +300,17 @@ def attribute_label(attribute: str, label: str) -> tuple[str, str]:
     if label in ("", attribute) and attribute.lower() in _ATTRIBUTES:
         return _ATTRIBUTES[attribute.lower()]
     return tidy(label or attribute), tidy(label or attribute)
+
+
+def in_sentence(attribute: str, label: str, language: str) -> str:
+    """Return a label as it reads within a sentence: our own words plain, an owner's in quotes.
+
+    Examples
+    --------
+    >>> in_sentence("title", "Title", "en"), in_sentence("x12", "Deals won?", "en"), in_sentence("x12", "Visto", "es")
+    ('title', '“Deals won?”', '«Visto»')
+    """
+    own = _ATTRIBUTES.get(attribute.lower())
+    if own is not None and own[language == "es"] == label:
+        return label[0].lower() + label[1:]
+    return f"«{label}»" if language == "es" else f"“{label}”"

@@ -19,6 +19,7 @@ from leadlight.serving.api import answer_schemas, problems, schemas
 from leadlight.serving.api.routes import router
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
+from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.store.database import ReceiptDatabase
 from leadlight.serving.store.ids import ReceiptIds
@@ -85,6 +86,7 @@ def create_app(
     app.state.pages = pages
     app.include_router(router())
     mount(app)
+    app.add_middleware(HeadAsGet)
     problems.install(app)
     app.openapi = _describing(app)  # type: ignore[method-assign] # FastAPI's own way to extend the document
     return app

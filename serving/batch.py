@@ -162,7 +162,7 @@ def _frame(scorer: Scorer, answers: list[Answer], reasons: int, *, dated: bool) 
         columns[name] = _numbers([a.shares.components[name] for a in answers])
     columns["other_reasons_impact"] = _numbers([a.other_reasons_impact for a in answers])
     columns["scorecard_points"] = _numbers([a.scorecard_points for a in answers])
-    columns["reasons"] = _text([_json([r.as_dict() for r in a.reasons]) for a in answers])
+    columns["reasons"] = _text([_json(a.reason_documents) for a in answers])
     for place in range(reasons):
         columns[f"reason_{place + 1}"] = _text([_said(a.reasons, place) for a in answers])
     columns["missing"] = _text([_json(a.missing) for a in answers])

@@ -7,15 +7,18 @@ counted distinct matured leads of its training period; here it is looked up, bou
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from leadlight.core.artifact import Cell, Evidence, TrainedModel
-from leadlight.core.catalog import CODE_NOT_KNOWN, CODE_OTHER, Feature
-from leadlight.features.words import level_name, stage_name, type_name
+from leadlight.features.words import stage_name
+from leadlight.serving.sets import describe
 from leadlight.serving.words import number, percent, say
 
-__all__ = ["MIN_EITHER", "MIN_LEADS", "Finding", "find", "wilson"]
+__all__ = ["MIN_EITHER", "MIN_LEADS", "Finding", "Findings", "find", "wilson"]
 
 MIN_LEADS: Final = 30
 MIN_EITHER: Final = 5
@@ -27,7 +30,7 @@ _Z: Final = 1.959963984540054
 _SHORT_STAGES: Final = frozenset({"mql", "sal", "sql"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finding:
     """What is known of the earlier leads that were alike.
 
@@ -43,7 +46,7 @@ class Finding:
         Share of all earlier leads.
     leads : int
     definition : str
-        Which leads these are, in words: "with “Source”: webinar"; it follows "Of 218 earlier leads".
+        Which leads these are, in words: "with source “webinar”"; it follows "Of 218 earlier leads".
     contradicts : bool
         Whether the rate lies on the other side of the baseline than the impact of zero.
     sentence : str
@@ -58,8 +61,9 @@ class Finding:
     contradicts: bool
     sentence: str
 
-    def as_dict(self) -> dict[str, Any] | None:
-        """Return what an answer carries; None where there are too few to say."""
+    @cached_property
+    def document(self) -> Mapping[str, Any] | None:
+        """What an answer carries; None where there are too few to say. Answers share it: none may change it."""
         if not self.enough:
             return None
         return {
@@ -112,11 +116,42 @@ def find(model: TrainedModel, topic: str, values: list[float], impact: float, la
         return _too_few(language)
     rate, baseline = cell.conversions / cell.leads, model.baseline.conversions / model.baseline.leads
     contradicts = (rate - baseline) * impact < 0
-    definition = define(feature, model.catalog.topics[topic].label[language], evidence, value, language)
+    definition = describe(feature, model.catalog.topics[topic].label[language], evidence, value, language)
     interval = wilson(cell.conversions, cell.leads)
     found = Finding(True, rate, interval, baseline, cell.leads, definition, contradicts, "")
     sentence = contradiction(impact, language) if contradicts else _sentence(model, found, language)
     return Finding(True, rate, interval, baseline, cell.leads, definition, contradicts, sentence)
+
+
+class Findings:
+    """The findings of one model: each is worked out once, for there are only so many cells of earlier leads.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    """
+
+    def __init__(self, model: TrainedModel) -> None:
+        self._model = model
+        self._column = {name: model.catalog.position[found.feature] for name, found in model.evidence.items()}
+        self._made: dict[tuple[str, int | None, bool, str], Finding] = {}
+
+    def of(self, topic: str, values: list[float], impact: float, language: str) -> Finding:
+        """Return what became of earlier leads like this one; the parameters are those of `find`."""
+        column = self._column.get(topic)
+        cell = None if column is None else _cell(self._model.evidence[topic], values[column])
+        key = topic, cell, impact > 0, language
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = find(self._model, topic, values, impact, language)
+        return found
+
+
+def _cell(evidence: Evidence, value: float) -> int | None:
+    """Return which cell a value falls in, as `Evidence.cell_number` does, and one number for all that have none."""
+    if math.isnan(value):
+        return None
+    return bisect_right(evidence.edges, value) if evidence.edges else min(int(value), len(evidence.cells))
 
 
 def _enough(cell: Cell) -> bool:
@@ -129,9 +164,7 @@ def _too_few(language: str) -> Finding:
 
 def contradiction(impact: float, language: str) -> str:
     """Return the sentence for an impact that earlier leads, taken by this alone, do not show."""
-    way = "raises" if impact > 0 else "lowers"
-    given = say(f"direction.{way}.given_rest", language)
-    return say("evidence.contradicts", language, direction=given[0].upper() + given[1:])
+    return say(f"evidence.contradicts.{'raises' if impact > 0 else 'lowers'}", language)
 
 
 def _sentence(model: TrainedModel, found: Finding, language: str) -> str:
@@ -157,100 +190,3 @@ def _reached(model: TrainedModel, language: str) -> str:
         return say("reached.flat", language)
     key = "reached.stage" if goal in _SHORT_STAGES else "reached.other"
     return say(key, language, stage=stage_name(goal, language))
-
-
-def define(feature: Feature, label: str, evidence: Evidence, value: float, language: str) -> str:
-    """Return which leads fall into the same cell as a value, in words that follow "Of 218 earlier leads".
-
-    Parameters
-    ----------
-    feature : Feature
-        By whose value the leads are counted.
-    label : str
-        What the topic is called in the language.
-    """
-    if feature.kind == "category":
-        return _define_level(feature, label, int(value), language)
-    act = type_name(str(feature.params.get("type", "")), language)
-    if math.isnan(value):
-        key = "set.never" if feature.primitive == "activity_days_since" else "set.not_known"
-        return say(key, language, label=label, act=act)
-    cell = evidence.cell_number(value) or 0
-    low = evidence.edges[cell - 1] if cell > 0 else None
-    high = evidence.edges[cell] if cell < len(evidence.edges) else None
-    if feature.primitive == "activity_count":
-        return _define_count(feature, label, low, high, language)
-    in_days = _IN_DAYS.get(feature.primitive)
-    what = _range("days" if in_days else "range", low, high, language)
-    return say(in_days or "set.number", language, label=label, act=act, range=what)
-
-
-_IN_DAYS: Final = {
-    "activity_days_since": "set.days_since",
-    "activity_days_since_first": "set.days_since_first",
-    "stage_days_in": "set.days",
-    "stage_days_since_change": "set.days",
-    "lead_age_days": "set.days",
-}
-"""Primitives that count days, and the phrase for each."""
-
-_TYPES: Final = frozenset({"activity_first_type", "activity_last_type"})
-
-
-def _define_level(feature: Feature, label: str, code: int, language: str) -> str:
-    if code == CODE_NOT_KNOWN:
-        return say("set.not_known", language, label=label)
-    if code == CODE_OTHER:
-        return say("set.other_level", language, label=label)
-    return say("set.level", language, label=label, level=_level(feature, code, language))
-
-
-def _level(feature: Feature, code: int, language: str) -> str:
-    name = feature.level_name(code)
-    if feature.primitive == "stage_current":
-        return stage_name(name, language)
-    return type_name(name, language) if feature.primitive in _TYPES else level_name(name, language)
-
-
-def _define_count(feature: Feature, label: str, low: float | None, high: float | None, language: str) -> str:
-    """Say a cell of counts; they are whole, so [1, 3) is "1 to 2"."""
-    days = feature.params.get("days")
-    window = "" if days is None else say("set.window", language, days=f"{days:g}")
-    least = 0 if low is None else math.ceil(low)
-    most = None if high is None else math.ceil(high) - 1
-    if most is not None and most <= 0:
-        return say("set.count.none", language, label=label, window=window)
-    if most is None and least <= 1:
-        return say("set.count.ever", language, label=label, window=window)
-    if most == 1 == least:
-        return say("set.count.once", language, label=label, window=window)
-    if most is None:
-        return say("set.count.at_least", language, label=label, window=window, count=number(least, language))
-    if most == least:
-        return say("set.count.exactly", language, label=label, window=window, count=number(least, language))
-    return say(
-        "set.count.between",
-        language,
-        label=label,
-        window=window,
-        low=number(least, language),
-        high=number(most, language),
-    )
-
-
-def _range(unit: str, low: float | None, high: float | None, language: str) -> str:
-    if low is None and high is None:
-        return say(f"{unit}.any", language)
-    if low is None and high is not None:
-        return say(f"{unit}.below", language, high=_edge(high, language))
-    if low is not None and high is None:
-        return say(f"{unit}.from", language, low=_edge(low, language))
-    assert low is not None  # the other cases have returned
-    assert high is not None
-    return say(f"{unit}.between", language, low=_edge(low, language), high=_edge(high, language))
-
-
-def _edge(value: float, language: str) -> str:
-    size = abs(value)
-    digits = 0 if value == round(value) or size >= 100 else 1 if size >= 10 else 2
-    return number(value, language, digits)

@@ -152,7 +152,7 @@ class RankedQueue:
         place = self._place.get(lead_id)
         if place is None:
             return None
-        answer = self._answer(place, language)
+        [answer] = self._answers([place], language)
         receipt_ids, degraded = self._keep([answer])
         row = self._row(place, answer, receipt_ids[0])
         model = self._scorer.model
@@ -183,10 +183,12 @@ class RankedQueue:
     def _fixed_clock(self) -> bool:
         return isinstance(self._desk.clock, FixedClock)
 
-    def _answer(self, place: int, language: str) -> Answer:
-        return self._scorer.explain(
-            self._ranking.matrix[place], self._ids[place], self._as_of, language=language, reasons=None
-        )
+    def _answers(self, places: Sequence[int], language: str) -> list[Answer]:
+        """Explain leads together: one by one each would pay for what a call to the model costs."""
+        if not places:
+            return []
+        matrix, ids = self._ranking.matrix[places], [self._ids[place] for place in places]
+        return self._scorer.explain_all(matrix, ids, self._as_of, language=language, reasons=None)
 
     def _keep(self, answers: Sequence[Answer]) -> tuple[list[str | None], tuple[str, ...]]:
         """Write receipts for what was not shown before; the scores stand still, so one a lead is enough."""
@@ -201,7 +203,7 @@ class RankedQueue:
     def _rows(self, places: Sequence[int], language: str) -> tuple[tuple[QueueRow, ...], tuple[str, ...]]:
         """Return rows of the list and what is degraded; scores stand still, so a row is made once a language."""
         new = [place for place in places if (place, language) not in self._shown]
-        answers = [self._answer(place, language) for place in new]
+        answers = self._answers(new, language)
         receipt_ids, degraded = self._keep(answers)
         made = {
             place: self._row(place, answer, receipt_id)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.catalog import CODE_NOT_KNOWN, COMPONENTS, Component
 from leadlight.features import wording
-from leadlight.serving.evidence import Finding, find
+from leadlight.serving.evidence import Finding, Findings
 from leadlight.serving.pages_data import Direction
 from leadlight.serving.words import say
 
@@ -91,7 +91,7 @@ class Reason:
             "impact": self.impact,
             "text": self.text,
             "direction_text": self.direction_text,
-            "evidence": self.finding.as_dict(),
+            "evidence": self.finding.document,
             "evidence_text": self.finding.sentence,
         }
 
@@ -107,6 +107,7 @@ class Explainer:
     def __init__(self, model: TrainedModel) -> None:
         catalog = model.catalog
         self._model = model
+        self._findings = Findings(model)
         self._groups = catalog.groups
         place = {group: i for i, group in enumerate(self._groups)}
         self._group_of = np.array([place[feature.group] for feature in catalog.features], dtype=np.int64)
@@ -175,8 +176,8 @@ class Explainer:
         language: str,
     ) -> Reason:
         catalog, name = self._model.catalog, self._groups[group]
-        topic, columns = self._leading_topic(group, parts)
-        finding = find(self._model, topic, values, impact, language)
+        topic, columns = self._leading_topic(group, parts, impact)
+        finding = self._findings.of(topic, values, impact, language)
         direction = f"direction.{'raises' if impact > 0 else 'lowers'}"
         return Reason(
             code=name,
@@ -188,10 +189,16 @@ class Explainer:
             direction_text=say(f"{direction}.given_rest" if finding.contradicts else direction, language),
         )
 
-    def _leading_topic(self, group: int, parts: list[float]) -> tuple[str, list[int]]:
-        """Return the topic with the largest share, which speaks for the group, and its columns."""
+    def _leading_topic(self, group: int, parts: list[float], impact: float) -> tuple[str, list[int]]:
+        """Return the topic that speaks for the group, and its columns.
+
+        It is the one with the largest share *in the group's direction*: what pushes the other way can't say why.
+        """
         topics = self._columns[group]
-        name = max(topics, key=lambda topic: abs(sum(parts[column] for column in topics[topic])))
+        if len(topics) == 1:
+            return next(iter(topics.items()))
+        way = math.copysign(1.0, impact)
+        name = max(topics, key=lambda topic: way * math.fsum(parts[column] for column in topics[topic]))
         return name, topics[name]
 
     def _is_not_known(self, column: int, value: float) -> bool:

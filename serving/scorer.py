@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -137,6 +138,11 @@ class Answer:
     def other_reasons_impact(self) -> float:
         """Log-odds of all reasons that are not among ``reasons``."""
         return self.shares.rest(len(self.reasons))
+
+    @cached_property
+    def reason_documents(self) -> Sequence[Mapping[str, Any]]:
+        """The reasons as answer and receipt carry them, made once for both."""
+        return [reason.as_dict() for reason in self.reasons]
 
 
 class Scorer:
@@ -292,7 +298,7 @@ class Scorer:
             log_odds=answer.log_odds,
             base_log_odds=answer.base_log_odds,
             components=answer.shares.components,
-            reasons=[reason.as_dict() for reason in answer.reasons],
+            reasons=answer.reason_documents,
             other_reasons_impact=answer.other_reasons_impact,
             language=answer.language,
         )

@@ -1,17 +1,20 @@
 """Every text that the service itself says, in English and Spanish.
 
-What a feature means is worded in `leadlight.features.wording`; here are the sentences around it: evidence,
-directions, components, refusals. Both languages are complete: `say` has no fallback, and a test holds each text
-of one language against the other.
+What a feature means is worded in `leadlight.features.wording`; here are the sentences around it: directions,
+components, refusals, and those of `leadlight.serving.evidence_words`. Both languages are complete: `say` has no
+fallback, and a test holds each text of one language against the other.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from leadlight.serving.evidence_words import EVIDENCE_TEXTS
+
 __all__ = ["TEXTS", "language_of", "number", "percent", "say"]
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
+    **EVIDENCE_TEXTS,
     # components
     "component.fit": ("Fit", "Encaje"),
     "component.interest": ("Interest", "Interés"),
@@ -24,53 +27,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "direction.lowers": ("lowers the score", "baja la puntuación"),
     "direction.raises.given_rest": ("raises here, given the rest", "sube aquí, dado lo demás"),
     "direction.lowers.given_rest": ("lowers here, given the rest", "baja aquí, dado lo demás"),
-    # evidence
-    "evidence.dated": (
-        "Of {leads} earlier leads {which}, {rate} ({low}–{high}) {reached} within {days} days; {baseline} of all.",
-        "De {leads} leads anteriores {which}, el {rate} ({low}–{high}) {reached} en {days} días; "
-        "el {baseline} de todos.",
-    ),
-    "evidence.flat": (
-        "Of {leads} earlier leads {which}, {rate} ({low}–{high}) {reached}; {baseline} of all.",
-        "De {leads} leads anteriores {which}, el {rate} ({low}–{high}) {reached}; el {baseline} de todos.",
-    ),
-    "evidence.few": ("Too few earlier leads to say.", "Hay demasiado pocos leads anteriores para decir algo."),
-    "evidence.contradicts": (
-        "{direction}: among earlier leads, on its own, it points the other way.",
-        "{direction}: entre leads anteriores, por sí solo, apunta al contrario.",
-    ),
-    "set.level": ("with “{label}”: {level}", "con «{label}»: {level}"),
-    "set.other_level": ("with a rare value of “{label}”", "con un valor poco frecuente de «{label}»"),
-    "set.not_known": ("whose “{label}” was not known", "sin dato de «{label}»"),
-    "set.never": ("without any {act} until then", "sin {act} hasta entonces"),
-    "set.number": ("with “{label}” {range}", "con «{label}» {range}"),
-    "set.days": ("with “{label}” of {range}", "con «{label}» de {range}"),
-    "set.days_since": ("whose last {act} lay {range} before", "con {act} por última vez {range} antes"),
-    "set.days_since_first": ("whose first {act} lay {range} before", "con {act} por primera vez {range} antes"),
-    "set.window": (" in the {days} days before", " en los {days} días anteriores"),
-    "set.count.none": ("without “{label}”{window}", "sin «{label}»{window}"),
-    "set.count.exactly": ("with “{label}” {count} times{window}", "con «{label}» {count} veces{window}"),
-    "set.count.once": ("with “{label}” once{window}", "con «{label}» una vez{window}"),
-    "set.count.between": (
-        "with “{label}” {low} to {high} times{window}",
-        "con «{label}» de {low} a {high} veces{window}",
-    ),
-    "set.count.at_least": (
-        "with “{label}” at least {count} times{window}",
-        "con «{label}» al menos {count} veces{window}",
-    ),
-    "set.count.ever": ("with “{label}”{window}", "con «{label}»{window}"),
-    "days.any": ("any number of days", "cualquier número de días"),
-    "days.below": ("less than {high} days", "menos de {high} días"),
-    "days.from": ("at least {low} days", "al menos {low} días"),
-    "days.between": ("{low} to {high} days", "entre {low} y {high} días"),
-    "range.any": ("of any size", "de cualquier tamaño"),
-    "range.below": ("below {high}", "por debajo de {high}"),
-    "range.from": ("from {low} up", "de {low} en adelante"),
-    "range.between": ("from {low} to below {high}", "de {low} a menos de {high}"),
-    "reached.stage": ("became {stage}", "llegó a {stage}"),
-    "reached.other": ("reached stage {stage}", "llegó a la etapa {stage}"),
-    "reached.flat": ("converted", "se convirtió"),
     # bars
     "bar.other": ("{count} smaller reasons together", "{count} motivos menores juntos"),
     "base": ("Where every lead starts", "Punto de partida de todo lead"),
@@ -249,8 +205,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "los segundos acaban en 59",
     ),
     "rule.too_early": (
-        "lies before 1970, where programs put dates that nobody gave; send null or leave it out if it is not known",
-        "es anterior a 1970, donde los programas ponen fechas que nadie dio; envíe null u omítalo si no se conoce",
+        "lies before 1970, where programs put dates that nobody gave; send the true date, or leave it out",
+        "es anterior a 1970, donde los programas ponen fechas que nadie dio; envíe la fecha real, u omítala",
     ),
     "rule.ahead": (
         "lies more than 5 minutes ahead of the service's clock ({now}); check the sender's clock and zone",
@@ -305,6 +261,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 """English and Spanish of each text; braces are filled by `say`."""
 
 _POSITION: Final = {"en": 0, "es": 1}
+_SPANISH: Final = {ord(","): ".", ord("."): ","}
 
 
 def say(key: str, language: str, /, **values: object) -> str:
@@ -344,11 +301,15 @@ def number(value: float, language: str, digits: int = 0) -> str:
 
     Examples
     --------
-    >>> number(1234.5, "en", 1), number(1234.5, "es", 1)
-    ('1,234.5', '1.234,5')
+    >>> number(1234.5, "en", 1), number(1234.5, "es", 1), number(12345, "es")
+    ('1,234.5', '1234,5', '12.345')
     """
-    text = f"{value:,.{digits}f}"
-    return text if language == "en" else text.translate({ord(","): ".", ord("."): ","})
+    if language == "en":
+        return f"{value:,.{digits}f}"
+    text = (
+        f"{value:,.{digits}f}" if abs(value) >= 10_000 else f"{value:.{digits}f}"
+    )  # Spanish groups from five digits on
+    return text.translate(_SPANISH)
 
 
 def language_of(header: str | None) -> str:

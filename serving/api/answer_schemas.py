@@ -93,10 +93,10 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
                 "interval": [0.35, 0.48],
                 "baseline": 0.09,
                 "leads": 218,
-                "definition": "whose last demo request lay less than 7 days before",
+                "definition": "that had asked for a demo in the 7 days before",
                 "contradicts": False,
             },
-            "evidence_text": "Of 218 earlier leads whose last demo request lay less than 7 days before, "
+            "evidence_text": "Of 218 earlier leads that had asked for a demo in the 7 days before, "
             "41 % (35–48) became SQL within 90 days; 9 % of all.",
         }
     ],

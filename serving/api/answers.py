@@ -26,7 +26,7 @@ def score_document(scorer: Scorer, answer: Answer, receipt_id: str | None, degra
         "base_log_odds": answer.base_log_odds,
         "log_odds": answer.log_odds,
         "components": answer.shares.components,
-        "reasons": [reason.as_dict() for reason in answer.reasons],
+        "reasons": answer.reason_documents,
         "other_reasons_impact": answer.other_reasons_impact,
         "missing": answer.missing,
         "confidence": answer.confidence,

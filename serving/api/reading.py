@@ -201,7 +201,7 @@ class Reader:
         return problems
 
     def _known_problems(self, request: ScoreRequest, as_of: int, created: int) -> list[Problem]:
-        """A lead can be scored from its creation on, and from when it was known."""
+        """Find out whether the lead was there and known by then."""
         if as_of >= created and as_of >= (request.lead.recorded_at or created):
             return []
         late = "created_at" if as_of < created else "recorded_at"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import secrets
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from leadlight.core.errors import Unavailable
 from leadlight.serving.api import answer_schemas, schemas
 from leadlight.serving.api.answers import json_response, model_document, model_name, score_document
 from leadlight.serving.api.body import parse, read_body
@@ -28,12 +30,16 @@ _log = logging.getLogger("leadlight.serving")
 Language = Annotated[str | None, Header(alias="Accept-Language", description="en (default) or es", examples=["es"])]
 Reasons = Annotated[int, Query(ge=0, le=100, description="how many reasons to list; the rest is summed")]
 
+_INLINE: Final = 65_536
+"""Bytes of a body that is read and scored between two other answers; what takes longer does so beside them."""
+
 _PROBLEMS: Final = {
     404: "Nothing there",
+    408: "The body did not arrive in time",
     413: "The body is too large",
-    415: "The body is not JSON",
+    415: "The body is not plain JSON",
     422: "The request can't be answered as it stands; every problem is listed",
-    503: "No model is ready to serve",
+    503: "What answering takes is not there: no model is ready, or the database does not answer",
 }
 _REFERENCE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
@@ -61,7 +67,7 @@ def router() -> APIRouter:
         methods=["POST"],
         tags=["scoring"],
         response_model=answer_schemas.ScoreAnswer,
-        responses=_refusals(413, 415, 422, 503),
+        responses=_refusals(408, 413, 415, 422, 503),
         openapi_extra=_body("ScoreRequest"),
     )
     add(
@@ -71,7 +77,7 @@ def router() -> APIRouter:
         tags=["scoring"],
         response_model=answer_schemas.BatchAnswer,
         response_model_exclude_none=True,
-        responses=_refusals(413, 415, 422, 503),
+        responses=_refusals(408, 413, 415, 422, 503),
         openapi_extra=_body("BatchRequest"),
     )
     add(
@@ -80,7 +86,7 @@ def router() -> APIRouter:
         methods=["GET"],
         tags=["scoring"],
         response_model=answer_schemas.ReceiptAnswer,
-        responses=_refusals(404),
+        responses=_refusals(404, 503),
     )
     add(
         "/v1/model",
@@ -124,10 +130,15 @@ async def score(request: Request, reasons: Reasons = DEFAULT_REASONS, accept_lan
     desk, language = _desk(request), language_of(accept_language)
     scorer = _scorer(desk)
     body = await read_body(request, desk.settings.max_body_bytes, language)
-    record = Reader(scorer.model.catalog, desk.now(), language).read(parse(body, language))
-    answer = scorer.answer(record, language=language, reasons=reasons)
+    work = partial(_score_one, desk, scorer, body, language, reasons)
+    answer = work() if len(body) <= _INLINE else await run_in_threadpool(work)
     kept = await run_in_threadpool(desk.keep, scorer, [answer])
     return json_response(score_document(scorer, answer, kept.receipt_ids[0], kept.degraded), language)
+
+
+def _score_one(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Answer:
+    record = Reader(scorer.model.catalog, desk.now(), language).read(parse(body, language))
+    return scorer.answer(record, language=language, reasons=reasons)
 
 
 async def score_batch(
@@ -184,9 +195,14 @@ async def receipt(
     receipt_id: Annotated[str, Path(description="as answered with the score", examples=["01KB4Z0T5N8QY2M6R3W7X9V1CD"])],
 ) -> Response:
     """Return one receipt: what was scored, with what, and what came out."""
-    found = await run_in_threadpool(_desk(request).keeper.get, receipt_id) if is_receipt_id(receipt_id) else None
-    if found is None:
+    if not is_receipt_id(receipt_id):
         raise Refusal("no_receipt", receipt_id=receipt_id[:100])
+    try:
+        found = await run_in_threadpool(_desk(request).keeper.get, receipt_id)
+    except Unavailable:
+        raise NotNow("unavailable", "detail.receipts_unavailable") from None
+    if found is None:
+        raise Refusal("no_receipt", receipt_id=receipt_id)
     return json_response(found.as_dict(), found.language)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from leadlight.core.errors import Unavailable
 from leadlight.serving.store.database import ReceiptDatabase
 from leadlight.serving.store.receipts import Receipt
 from leadlight.serving.store.spool import Spool
@@ -76,11 +77,27 @@ class ReceiptKeeper:
         return ("receipts",)
 
     def get(self, receipt_id: str) -> Receipt | None:
-        """Return a receipt from the database or the spool; None if neither has it."""
-        found: list[Receipt | None] = [None]
+        """Return a receipt from the database or the spool; None if neither has it.
+
+        Raises
+        ------
+        Unavailable
+            If the spool hasn't and the database, which may have it, does not answer.
+        """
+        found: list[Receipt | None] = []
         if self._may_try():
-            self._try(lambda: found.__setitem__(0, self._database.get(receipt_id)))
-        return found[0] or self._spool.find(receipt_id)
+            self._try(lambda: found.append(self._database.get(receipt_id)))
+        receipt = (found[0] if found else None) or self._waiting(receipt_id)
+        if receipt is None and not found:
+            raise Unavailable("The database of receipts does not answer; try again later.")
+        return receipt
+
+    def _waiting(self, receipt_id: str) -> Receipt | None:
+        try:
+            return self._spool.find(receipt_id)
+        except OSError as error:
+            _log.error("the spool of receipts can't be read: %s", error)
+            return None
 
     def _may_try(self) -> bool:
         failed_at = self._failed_at

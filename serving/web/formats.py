@@ -23,14 +23,15 @@ _THOUSANDS: Final = {"en": ",", "es": "."}
 
 
 def integer(value: float, language: str) -> str:
-    """Write a whole number with its thousands apart.
+    """Write a whole number with its thousands apart; Spanish does so from five digits on, here as in all texts.
 
     Examples
     --------
-    >>> integer(12840, "en"), integer(12840, "es")
-    ('12,840', '12.840')
+    >>> integer(12840, "en"), integer(12840, "es"), integer(1284, "es")
+    ('12,840', '12.840', '1284')
     """
-    text = f"{abs(round(value)):,}".replace(",", _THOUSANDS[language])
+    size = abs(round(value))
+    text = str(size) if language == "es" and size < 10_000 else f"{size:,}".replace(",", _THOUSANDS[language])
     return f"{_MINUS}{text}" if round(value) < 0 else text
 
 

@@ -55,3 +55,70 @@ def test_too_little_data_is_a_clear_result_and_registers_nothing(run, folder):
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["verdict"], told["version"]) == ("cannot_tell", None)
     assert "Cannot tell yet" in done.stderr
+
+
+CONTACTS = "lead_id,created_at\n" + "".join(f"L{i},2024-01-{i % 28 + 1:02d}T09:00:00Z\n" for i in range(40))
+DEALS = "lead_id,occurred_at,stage\n" + "".join(
+    f"L{i},2024-03-01T09:00:00Z,{'Closed Won' if i % 3 else 'Closed Lost'}\n" for i in range(40)
+)
+
+
+@pytest.fixture
+def crm(tmp_path):
+    (tmp_path / "leads.csv").write_text(CONTACTS)
+    (tmp_path / "stage_changes.csv").write_text(DEALS)
+    return tmp_path
+
+
+def test_a_goal_that_never_occurs_is_refused_and_the_stages_are_named(run, crm):
+    done = run("train", "--data", crm, "--json", home=crm / "home")
+    assert done.returncode == 1
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["ok"], told["error"]) == (False, "agreement")
+    assert [problem["rule"] for problem in told["problems"]] == ["goal_never_reached"]
+    assert "'Closed Won' (26)" in told["message"]
+    assert "'Closed Won' (26)" in " ".join(done.stderr.split())
+
+
+def test_check_shows_what_each_stage_is_taken_as(run, crm):
+    done = run("check", "--data", crm, "--json", home=crm / "home")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["stages"] == {"Closed Won": 26, "Closed Lost": 14}
+    assert [said for said in told["notes"] if '"Closed Lost" = "closed_lost"' in said]
+    assert [said for said in told["notes"] if "goal_never_reached" in said]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "home", "code", "says"),
+    [
+        (["train", "--data", "{crm}", "--as-of", "2001-01-01"], "{crm}/home", 2, "before the history begins"),
+        (["train", "--data", "{crm}"], "{crm}/leads.csv", 3, "leads.csv"),
+        (["models", "list"], "/proc/nowhere", 3, "/proc/nowhere"),
+        (["simulate", "--out", "{crm}/leads.csv"], "{crm}/home", 3, "leads.csv"),
+        (["demo", "--dir", "{crm}/leads.csv", "--no-serve", "--leads", "200"], "{crm}/home", 3, "leads.csv"),
+        (["check", "--data", "{crm}", "--mapping", "{crm}"], "{crm}/home", 3, "can't be read"),
+        (["check", "--data", "{crm}/nowhere"], "{crm}/home", 3, "no folder"),
+    ],
+)
+def test_each_refusal_ends_with_its_json_line(run, crm, arguments, home, code, says):
+    (crm / "agreement.toml").write_text('[conversion]\nstage = "Closed Won"\n')
+    done = run(*(a.format(crm=crm) for a in arguments), "--json", home=home.format(crm=crm), cwd=crm)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["ok"] is False
+    assert says in told["message"]
+
+
+def test_an_export_without_dates_has_no_as_of_and_no_stage_to_agree_on(run, tmp_path):
+    rows = "".join(f"{i},{i % 3 == 0:d},{i % 7}\n" for i in range(60))
+    (tmp_path / "leads.csv").write_text("n,won,x\n" + rows)
+    (tmp_path / "dataset.toml").write_text('[leads.outcome]\ncolumn = "won"\npositive = [1]\n')
+    refused = run("train", "--data", tmp_path, "--as-of", "2024-01-01", home=tmp_path / "home")
+    assert refused.returncode == 2
+    assert "no dates" in refused.stderr
+    done = run("train", "--data", tmp_path, home=tmp_path / "home")
+    assert "Capacity not agreed" in done.stderr
+    assert "Conversion stage" not in done.stderr
+    assert "Horizon not agreed" not in done.stderr

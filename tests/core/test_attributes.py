@@ -175,3 +175,39 @@ def test_an_attribute_that_is_not_there_is_named() -> None:
     frame = pd.DataFrame({"lead_id": ["a"], "created_at": pd.Timestamp("2024-01-01", tz="UTC"), "Source": ["x"]})
     with pytest.raises(BrokenHistory, match="did you mean 'Source'"):
         history_from_tables({"leads": frame}, now=datetime(2025, 1, 1, tzinfo=UTC), mapping=mapping)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([f"{row + 1},{row:03d}.50" for row in range(N)], "marks of thousands"),
+        ([f"{row + 1}.{row:03d},50 €" for row in range(N)], "marks of thousands"),
+        ([f"$ {row + 1}" for row in range(N)], "marks of thousands"),
+        ([f"{row},5" for row in range(N)], 'decimal = ","'),
+    ],
+)
+def test_numbers_written_for_people_are_left_out_with_the_way_to_mend_them(values: list[str], says: str) -> None:
+    history = door(values, "revenue")
+    assert not history.attributes
+    assert says in history.excluded["revenue"]
+    assert kept(values, "revenue", 'kind = "category"') == "category"
+
+
+def test_numbers_with_a_few_words_among_them_are_categories_and_said_to_be() -> None:
+    history = door([*(f"{row}.5" for row in range(1, N)), "n/k"], "size")
+    assert [one.kind for one in history.attributes] == ["category"]
+    (note,) = [said for said in history.notes if "size" in said]
+    assert "1 cells" in note
+    assert "'n/k'" in note
+    assert not [said for said in door(some("1", "2", "many"), "size").notes if "size" in said]
+
+
+def test_a_float_column_with_infinity_is_refused_not_made_a_category() -> None:
+    with pytest.raises(BrokenHistory, match="infinity"):
+        door([1e308, float("inf"), *map(float, range(N))], "size")
+
+
+def test_a_few_levels_of_numbers_written_for_people_stay_a_category_and_are_noted() -> None:
+    history = door(some("10 %", "20 %", "1.000 %"), "discount")
+    assert [one.kind for one in history.attributes] == ["category"]
+    assert [said for said in history.notes if "discount" in said and "units" in said]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadlight.core.errors import MappingError
+from leadlight.core.errors import MappingError, NothingThere
 from leadlight.core.history import TABLES
 from leadlight.core.mapping import DEFAULT_MISSING, DatasetMapping, load, parse
 
@@ -60,10 +60,6 @@ def test_all_wrong_keys_are_listed_with_the_likeliest() -> None:
         ("[history]", "time_zone"),
         ("[history]", "no_zone"),
         ("[leads]", "unknown_key"),
-        ("[leads]", "separator"),
-        ("[leads]", "encoding"),
-        ("[leads]", "decimal"),
-        ("[leads]", "time_zone"),
         ("[leads.columns]", "unknown_key"),
         ("[leads.outcome]", "incomplete"),
         ("[leads.order]", "not_a_choice"),
@@ -74,7 +70,7 @@ def test_all_wrong_keys_are_listed_with_the_likeliest() -> None:
         ("[leads.attributes.D]", "name"),
         ("[stage_changes]", "not_a_choice"),
         ("[activities.doers]", "not_a_choice"),
-    } | {(f"[{table}]", rule) for table in TABLES for rule in ("separator", "encoding", "decimal", "time_zone")}
+    }
 
 
 def test_the_likeliest_key_is_offered() -> None:
@@ -120,6 +116,40 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         load(tmp_path / "m.toml")
     (tmp_path / "m.toml").write_bytes("[history]\n".encode("utf-8-sig"))
     assert isinstance(load(tmp_path / "m.toml"), DatasetMapping)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        'time_format = "%Q"',
+        'time_format = "%"',
+        'time_format = "%Y%Y"',
+        'time_format = "mixed"',
+        'time_format = "ISO8601"',
+        'time_format = "DD/MM/YYYY"',
+        'separator = "§"',
+        "separator = '\"'",
+        'separator = "a"',
+        'separator = "\\n"',
+        'separator = ";;"',
+        'encoding = "klingon"',
+        'time_zone = "Mars"',
+        'decimal = "-"',
+    ],
+)
+def test_a_spelling_that_no_file_can_have_is_named_once(key: str) -> None:
+    rule = "encoding" if key.startswith("enc") else key.split(" ")[0]
+    with pytest.raises(MappingError) as caught:
+        parse(f"[history]\n{key}")
+    assert [(problem.where, problem.rule) for problem in caught.value.problems] == [("[history]", rule)]
+    with pytest.raises(MappingError) as caught:
+        parse(f"[activities]\n{key}")
+    assert [(problem.where, problem.rule) for problem in caught.value.problems] == [("[activities]", rule)]
+
+
+def test_a_folder_is_no_mapping(tmp_path: Path) -> None:
+    with pytest.raises(NothingThere, match="can't be read"):
+        load(tmp_path)
 
 
 words = st.sampled_from([*TABLES, "history", "columns", "missing", "outcome", "order", "attributes", "x", "lead_id"])

@@ -492,3 +492,60 @@ def test_leads_that_are_only_to_be_scored_need_no_outcome(tmp_path):
     assert history.leads["lead_id"].tolist() == ["A", "B"]
     assert history.outcome is None
     assert [attribute.name for attribute in history.attributes] == ["source"]
+
+
+def test_a_pattern_that_fits_no_lead_is_named(tmp_path: Path) -> None:
+    assert broken(tmp_path, leads=LEADS, toml='[leads]\nwhere = { size = "99" }') == {("leads", "no_match", None, 1)}
+
+
+def test_brackets_in_a_pattern_are_letters(tmp_path: Path) -> None:
+    leads = LEADS.replace(",10", ",[won]").replace("Z,20", "Z,o")
+    assert read(tmp_path, leads=leads, toml='[leads]\nwhere = { size = "[won]" }').leads["lead_id"].tolist() == ["a"]
+
+
+def test_our_columns_in_other_letters_are_named_once_each(tmp_path: Path) -> None:
+    leads = LEADS.replace("lead_id", "Lead ID").replace("created_at", "Created At")
+    assert broken(tmp_path, leads=leads) == {("leads", "ours_or_not", None, 1)}
+    with pytest.raises(BrokenHistory) as caught:
+        read(tmp_path, leads=leads)
+    assert len(caught.value.problems) == 2
+
+
+def test_months_are_read_beside_a_time_format(tmp_path: Path) -> None:
+    history = read(
+        tmp_path,
+        leads=LEADS.replace("2024-01-01T00:00:00Z", "01/01/2024").replace("2024-02-01T00:00:00Z", "01/02/2024"),
+        campaign_costs="campaign,month,cost\nx,2024-03,5\ny,01/04/2024,5\n",
+        toml='[history]\ntime_format = "%d/%m/%Y"\ntime_zone = "Europe/Madrid"',
+    )
+    assert [month.isoformat()[:10] for month in history.campaign_costs["month"]] == ["2024-03-01", "2024-04-01"]
+
+
+@pytest.mark.parametrize("name", ["../leads.csv", "/etc/leads.csv", "sub/../../leads.csv"])
+def test_the_mapping_points_into_the_folder_only(tmp_path: Path, name: str) -> None:
+    (folder := tmp_path / "in").mkdir()
+    write(tmp_path, leads=LEADS)
+    found = broken(folder, UnreadableTable, toml=f'[history]\nleads = "{name}"')
+    assert found == {("dataset.toml [history] leads", "outside_folder", None, 1)}
+
+
+def test_a_link_in_the_folder_is_followed_and_what_is_no_file_is_named(tmp_path: Path) -> None:
+    (folder := tmp_path / "in").mkdir()
+    (folder / "leads.csv").symlink_to(write(tmp_path, leads=LEADS) / "leads.csv")
+    assert len(read_history(folder, now=NOW).leads) == 2
+    (folder / "activities.csv").mkdir()
+    (folder / "stage_changes.csv").symlink_to(tmp_path / "nowhere")
+    found = broken(folder, UnreadableTable)
+    assert found == {(f"{name}.csv", "no_file", None, 1) for name in ("activities", "stage_changes")}
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\\u0000b"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    found = broken(tmp_path, UnreadableTable, toml=f'[history]\nleads = "{name}"')
+    assert {rule for _, rule, _, _ in found} == {"no_file"}
+
+
+def test_a_folder_named_dataset_toml_is_not_passed_over(tmp_path: Path) -> None:
+    (write(tmp_path, leads=LEADS) / "dataset.toml").mkdir()
+    with pytest.raises(NothingThere, match="can't be read"):
+        read_history(tmp_path, now=NOW)

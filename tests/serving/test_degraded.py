@@ -31,3 +31,15 @@ def test_where_not_even_the_spool_takes_it_there_is_no_receipt(
     scored = client.post("/v1/score", json=request_body()).json()
     assert scored["receipt_id"] is None
     assert scored["degraded"] == ["receipts", "receipt_spool"]
+    assert client.get(f"/v1/receipts/{'0' * 26}").status_code == 503
+
+
+def test_a_receipt_that_the_silent_database_may_have_is_not_said_to_be_missing(
+    serve: Any, settings: Settings, model: TrainedModel
+) -> None:
+    (settings.home_path / "leadlight.db").mkdir()
+    client = serve(model=model)
+    answer = client.get(f"/v1/receipts/{'0' * 26}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "database" in answer.json()["detail"]
+    assert client.get("/v1/receipts/nonsense").status_code == 404

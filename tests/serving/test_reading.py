@@ -36,7 +36,36 @@ def test_a_lead_just_created_by_a_faster_clock_can_be_scored() -> None:
     assert READER.read(ahead).as_of == NOW + 4_000_000
     with pytest.raises(Refusal) as refused:
         READER.read({"lead": {"lead_id": "x", "created_at": "2026-11-23T09:05:01Z"}})
-    assert [problem.rule for problem in refused.value.problems] == ["as_of_before_creation"]
+    assert [(p.where, p.rule) for p in refused.value.problems] == [("lead.created_at", "ahead")]
+
+
+def test_a_lead_can_not_be_scored_before_it_was_known() -> None:
+    lead = {"lead_id": "x", "created_at": "2026-09-14T09:00:00Z", "recorded_at": "2026-11-20T00:00:00Z"}
+    assert read(lead=lead, as_of="2026-11-20T00:00:00Z").lead["recorded_at"] is not None
+    with pytest.raises(Refusal) as refused:
+        read(lead=lead, as_of="2026-11-19T23:59:59Z", stage_changes=[])
+    assert [(p.where, p.rule) for p in refused.value.problems] == [("as_of", "as_of_before_recorded")]
+    just_now = {"lead": {**lead, "recorded_at": "2026-11-23T09:00:04Z"}}
+    assert READER.read(just_now).as_of == NOW + 4_000_000
+    with pytest.raises(Refusal) as refused:
+        READER.read({"lead": {**lead, "recorded_at": "2026-12-23T09:00:04Z"}})
+    assert [(p.where, p.rule) for p in refused.value.problems] == [("lead.recorded_at", "ahead")]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-01T10:00:00z",
+        "2026-11-01t10:00:00Z",
+        "2026-11-01 10:00:00+00:00",
+        "20261101T100000Z",
+        "2026-11-02T00:00:00+14:00",
+        "2026-11-01T10:00:00.0000009Z",
+    ],
+)
+def test_one_instant_in_all_its_spellings(written: str) -> None:
+    [activity] = read(activities=[act(written)]).activities
+    assert activity["occurred_at"] == to_micros(datetime(2026, 11, 1, 10, tzinfo=UTC))
 
 
 def test_five_minutes_ahead_are_allowed_and_not_a_second_more() -> None:

@@ -94,17 +94,24 @@ def test_a_reason_is_the_sum_of_its_groups_columns(question: tuple[Scorer, np.nd
     assert {reason.code: reason.impact for reason in answer.reasons} == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_joined_group_speaks_through_its_strongest_topic() -> None:
-    values = {"demo_request.count_30d": 2.0, "demo_request.days_since": 1.0}
-    answer = JOINED.explain(encode_values(JOINED.model.catalog, values), "L", 0, reasons=None)
+@settings(deadline=None, max_examples=40)
+@given(asked())
+def test_a_joined_group_speaks_through_its_strongest_topic_of_the_same_direction(
+    question: tuple[Scorer, np.ndarray],
+) -> None:
+    answer = JOINED.explain(encode_values(JOINED.model.catalog, {}), "L", 0, reasons=None)
+    if question[0] is JOINED:
+        answer = JOINED.explain(question[1], "L", 0, reasons=None)
     parts = JOINED.model.score(answer.row[None, :]).contributions[0]
     sums: dict[str, float] = {}
     for feature, share in zip(JOINED.model.catalog.features, parts, strict=True):
         if feature.group == "web_visit":
             sums[feature.topic] = sums.get(feature.topic, 0.0) + share
     assert len(sums) == 3
-    strongest = max(sums, key=lambda topic: abs(sums[topic]))
-    said = next(reason for reason in answer.reasons if reason.code == "web_visit").text
+    reason = next(reason for reason in answer.reasons if reason.code == "web_visit")
+    strongest = max(sums, key=lambda topic: sums[topic] * np.sign(reason.impact))
+    assert sums[strongest] * reason.impact > 0
+    said = reason.text
     own = JOINED.model.catalog.topics
     from leadlight.features.wording import say
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 
 from leadlight.core.settings import Settings
 from leadlight.serving.api import answer_schemas, problems
+from leadlight.serving.api.body import MOST_VALUES, read_body
 from leadlight.serving.api.problems import MEDIA_TYPE
 from models import request_body, trained
 
@@ -95,6 +98,78 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(serve: Any, settings
     check(send(client, endless()), 413, "too_large")
 
 
+def test_a_body_of_millions_of_empty_lists_is_refused_unread(client: TestClient) -> None:
+    body = b'{"items": [' + b"[]," * MOST_VALUES + b"[]]}"
+    answer = client.post("/v1/score/batch", content=body, headers=JSON)
+    assert [error["rule"] for error in check(answer, 422, "not_json")["errors"]] == ["too_many_values"]
+    fitting = b'{"items": [' + b"[]," * (MOST_VALUES - 3) + b"[]]}"
+    answer = client.post("/v1/score/batch", content=fitting, headers=JSON)
+    assert rules(answer) == [("items", "too_many_items")]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip"])
+def test_a_packed_body_is_refused_by_name(client: TestClient, encoding: str) -> None:
+    packed = gzip.compress(json.dumps(request_body()).encode())
+    detail = check(send(client, packed, **{"Content-Encoding": encoding}), 415, "wrong_encoding")["detail"]
+    assert "Content-Encoding" in detail
+    assert encoding in detail
+    assert send(client, json.dumps(request_body()), **{"Content-Encoding": "identity"}).status_code == 200
+
+
+class _Line:
+    """A connection on which a body begins and then nothing comes, or the sender goes away."""
+
+    def __init__(self, *then: dict[str, Any]) -> None:
+        self._messages = [{"type": "http.request", "body": b'{"lead', "more_body": True}, *then]
+        self.sent: list[dict[str, Any]] = []
+
+    async def receive(self) -> dict[str, Any]:
+        if not self._messages:
+            await asyncio.sleep(60)
+        return self._messages.pop(0)
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.sent.append(message)
+
+
+def _request(line: _Line) -> Request:
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": []}, line.receive)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    with pytest.raises(problems.Refusal) as refused:
+        asyncio.run(read_body(_request(_Line()), 1000, "en", seconds=0.02))
+    assert refused.value.kind == "too_slow"
+    app = FastAPI()
+    problems.install(app)
+
+    @app.post("/slow")
+    def slow() -> None:
+        raise refused.value
+
+    answer = TestClient(app).post("/slow")
+    assert "0.02 seconds" in check(answer, 408, "too_slow")["detail"]
+    assert answer.headers["connection"] == "close"
+
+
+def test_a_sender_who_goes_away_is_no_mistake_of_ours(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    line = _Line({"type": "http.disconnect"})
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/score", "raw_path": b"/v1/score", "query_string": b"",
+        "headers": [], "http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": ("x", 1),
+        "root_path": "",
+    }  # fmt: skip
+    asyncio.run(client.app(scope, line.receive, line.send))  # type: ignore[arg-type] # an ASGI application
+    assert line.sent[0]["status"] == 400
+    assert not caplog.records
+
+
+def test_a_refusal_repeats_only_the_beginning_of_a_long_address(client: TestClient) -> None:
+    answer = client.get("/" + "z" * 5000)
+    assert len(answer.content) < 1000
+    check(answer, 404, "not_found")
+
+
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""])
 def test_another_media_type_is_refused_with_the_header_to_send(client: TestClient, media_type: str) -> None:
     answer = client.post("/v1/score", content=b"{}", headers={"Content-Type": media_type})
@@ -153,7 +228,26 @@ def test_a_mistake_of_ours_tells_an_id_and_nothing_else(caplog: pytest.LogCaptur
             {"activities": [{"type": "x", "occurred_at": "2026-11-01T10:00:00"}]},
             [("activities[0].occurred_at", "no_time_zone")],
         ),
-        ({"activities": [{"type": "x", "occurred_at": "2026-11-01"}]}, [("activities[0].occurred_at", "no_time_zone")]),
+        ({"activities": [{"type": "x", "occurred_at": "2026-11-01"}]}, [("activities[0].occurred_at", "not_a_time")]),
+        (
+            {"activities": [{"type": "x", "occurred_at": "2026-06-30T23:59:60Z"}]},
+            [("activities[0].occurred_at", "not_a_time")],
+        ),
+        (
+            {"activities": [{"type": "x", "occurred_at": "1969-12-31T23:59:59Z"}]},
+            [("activities[0].occurred_at", "too_early")],
+        ),
+        ({"lead": {"lead_id": "x", "created_at": "0001-01-01T00:00:00Z"}}, [("lead.created_at", "too_early")]),
+        ({"lead": {"lead_id": " \n"}}, [("lead.lead_id", "too_short")]),
+        ({"lead": {"lead_id": "x", "attributes": {"": 1}}}, [('lead.attributes.""', "too_short")]),
+        (
+            {"lead": {"lead_id": "x", "attributes": dict.fromkeys(map(str, range(1001)), 1)}},
+            [("lead.attributes", "too_many_attributes")],
+        ),
+        (
+            {"lead": {"lead_id": "x", "created_at": "0001-01-01T00:00:00+14:00"}, "as_of": "0001-01-01T00:00:00+14:00"},
+            [("lead.created_at", "too_early"), ("as_of", "too_early")],
+        ),
         (
             {"activities": [{"type": "x", "occurred_at": "2026-11-01T10:00:00Z", "value": "12"}]},
             [("activities[0].value", "not_number")],
@@ -209,7 +303,7 @@ def test_an_attribute_is_one_plain_value(client: TestClient, value: Any) -> None
 
 def test_all_problems_come_at_once(client: TestClient) -> None:
     body = request_body(speed=1, as_of="tomorrow")
-    body["lead"] = {"created_at": "2026-09-14", "attributes": {"employees": "many"}}
+    body["lead"] = {"created_at": "2026-09-14T09:00", "attributes": {"employees": "many"}}
     body["activities"] = [{"occurred_at": "x"}]
     assert set(rules(client.post("/v1/score", json=body))) == {
         ("speed", "unknown_key"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.clock import FixedClock
-from leadlight.core.errors import ModelContractError
+from leadlight.core.errors import ModelContractError, Unavailable
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.database import ReceiptDatabase
 from leadlight.serving.store.ids import ReceiptIds, is_receipt_id
@@ -138,6 +138,8 @@ def test_without_the_database_receipts_go_to_the_spool_and_are_loaded_later(tmp_
     one, two, three = numbered(receipt, 3)
     assert kept.keep([one, two]) == ("receipts",)
     assert kept.get(one.receipt_id) == one
+    with pytest.raises(Unavailable):
+        kept.get("0" * 26)
     mend_database(tmp_path)
     assert kept.keep([three]) == ("receipts",)  # it is left alone for a while
     clock.seconds += 6

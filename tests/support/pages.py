@@ -141,13 +141,13 @@ def evidence(told: Told, language: str) -> str:
         return ""
     if told.contradicts:
         return {
-            "en": "Lowers here, given the rest: among earlier leads, on its own, it points the other way.",
-            "es": "Baja aquí, dado lo demás: entre leads anteriores, por sí solo, apunta al contrario.",
+            "en": "Lowers here, given the rest: looking at this alone, such leads converted more often than the "
+            "average.",
+            "es": "Baja aquí, dado lo demás: mirando solo esto, leads así se convirtieron con más frecuencia que la "
+            "media.",
         }[language]
     if told.seen is None:
-        return {"en": "Too few earlier leads to say.", "es": "Demasiados pocos leads anteriores para decirlo."}[
-            language
-        ]
+        return {"en": "Too few earlier leads to say.", "es": "Muy pocos leads anteriores para decir algo."}[language]
     leads, rate, low, high = told.seen
     if language == "en":
         return f"Of {leads} earlier leads {told.set_en}, {rate} % ({low}–{high}) became SQL within 90 days; 9 % of all."
