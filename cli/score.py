@@ -28,10 +28,11 @@ def score(
     from leadlight.core.catalog import LANGUAGES
     from leadlight.core.errors import UsageError
     from leadlight.core.registry import cached_champion
-    from leadlight.serving.batch import score_history, write_scores
+    from leadlight.serving.batch import refuse_other_endings, score_history, write_scores
 
     if language not in LANGUAGES:
         raise UsageError(f"There are no texts in {language!r}; choose one of {', '.join(LANGUAGES)}.")
+    refuse_other_endings(out)
     moment = as_timestamp(as_of)
     model, version = cached_champion(settings.load())
     steps = screen.Steps()

@@ -6,6 +6,7 @@ without it. Both of MLflow's addresses are always given, because its defaults mo
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -75,7 +76,7 @@ class Registry:
         self._settings = settings
         if settings.artifact_root is not None:
             (settings.home_path / "mlruns" / "artifacts").mkdir(parents=True, exist_ok=True)
-        with _answering(settings.tracking):
+        with _answering(settings.tracking), _one_at_a_time(settings):
             _quieten()
             import mlflow
 
@@ -312,8 +313,22 @@ def _quieten() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # MLflow's own defaults retry for minutes; a server that is down should be named within seconds.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextmanager
+def _one_at_a_time(settings: Settings) -> Iterator[None]:
+    """Let one process at a time open the embedded database: MLflow makes and migrates it without a lock of its own."""
+    if settings.artifact_root is None:
+        yield
+        return
+    with (settings.home_path / "mlruns" / ".opening").open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -23,7 +23,16 @@ from leadlight.features.timeline import Moments, Timeline
 from leadlight.serving.reasons import Reason
 from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Scorer
 
-__all__ = ["CHUNK", "current_stages", "matrix_of", "moment_of", "open_leads", "score_history", "write_scores"]
+__all__ = [
+    "CHUNK",
+    "current_stages",
+    "matrix_of",
+    "moment_of",
+    "open_leads",
+    "refuse_other_endings",
+    "score_history",
+    "write_scores",
+]
 
 CHUNK: Final = 10_000
 """Leads whose features and reasons are held at a time."""
@@ -191,6 +200,12 @@ def _times(values: list[Any]) -> pd.Series[Any]:
     return pd.Series(pd.to_datetime(pd.Series(values, dtype="Int64"), unit="us", utc=True).dt.as_unit("us"))
 
 
+def refuse_other_endings(path: Path) -> None:
+    """Raise UsageError where a file's name says nothing that can be written; worth asking before hours of scoring."""
+    if not path.name.lower().endswith(_FORMATS):
+        raise UsageError(f"{path.name}: the name must end in {', '.join(_FORMATS)}.")
+
+
 def write_scores(frames: Iterator[pd.DataFrame], path: Path) -> int:
     """Write scored leads to a file, chunk by chunk; the file appears only once it is whole.
 
@@ -211,8 +226,7 @@ def write_scores(frames: Iterator[pd.DataFrame], path: Path) -> int:
     UsageError
         If the file's name ends otherwise.
     """
-    if not path.name.lower().endswith(_FORMATS):
-        raise UsageError(f"{path.name}: the name must end in {', '.join(_FORMATS)}.")
+    refuse_other_endings(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:

@@ -130,3 +130,16 @@ def test_a_tracking_database_that_is_gone_is_named(tmp_path, monkeypatch):
     there = settings.Settings(home=tmp_path, tracking_uri="http://127.0.0.1:9")
     with pytest.raises(RegistryUnavailable, match=r"127\.0\.0\.1:9"):
         Registry(there)
+
+
+def test_two_processes_may_open_a_fresh_home_at_once(tmp_path):
+    script = (
+        "from pathlib import Path; from leadlight.core import settings; from leadlight.core.registry import Registry; "
+        f"print(Registry(settings.load(home=Path({str(tmp_path)!r}))).versions())"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert out.strip() == "()"
