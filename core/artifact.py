@@ -127,7 +127,8 @@ class Evidence:
         """Return which cell a value falls in; None for a missing number."""
         if np.isnan(value):
             return None
-        return int(np.searchsorted(self.edges, value, side="right")) if self.edges else int(value)
+        by_edges = self.edges or len(self.cells) == 1  # a category has two cells at least: not known and other
+        return int(np.searchsorted(self.edges, value, side="right")) if by_edges else int(value)
 
     def cell(self, value: float) -> Cell:
         """Return the cell that a value falls in; an empty one for a level never seen."""

@@ -181,6 +181,11 @@ def test_evidence_of_what_was_never_seen_is_empty():
     assert EVIDENCE.cell(float("nan")) == artifact.Cell(0, 0)
 
 
+def test_a_number_without_edges_has_one_cell_for_all_values():
+    whole = artifact.Evidence("age", (), (artifact.Cell(50, 5),))
+    assert whole.cell(0.0) == whole.cell(17.0) == artifact.Cell(50, 5)
+
+
 def test_confidence_is_the_width_of_the_interval():
     scored = model().score(np.array([[2.0, 1.0, 10.0]]))
     widths = {0.2: "high", 0.6: "medium", 2.0: "low", float("nan"): "low"}
