@@ -114,7 +114,7 @@ def _ranking(model: TrainedModel, history: History, version: int, data: Path) ->
 def _show(ranking: pd.DataFrame) -> None:
     shown = ranking.head(_SHOWN)
     chances = [screen.percent(None if p != p else p) for p in shown["probability"].tolist()]
-    columns = ["rank", "scorecard_rank", "lead_id", "score"], ["grade", "reason_1"]
+    columns = ["rank", "scorecard_rank", "lead_id", "score"], ["grade", "why"]
     words = [shown[names].astype("str").to_numpy().tolist() for names in columns]
     rows = [(*before, chance, *after) for before, chance, after in zip(words[0], chances, words[1], strict=True)]
     head = ("rank", "card's rank", "lead", "score", "chance", "grade", "why")

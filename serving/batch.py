@@ -20,7 +20,7 @@ from leadlight.core.history import History
 from leadlight.core.stages import LADDER, reached
 from leadlight.features.build import build
 from leadlight.features.timeline import Moments, Timeline
-from leadlight.serving.reasons import Reason
+from leadlight.serving.reasons import Reason, why_of
 from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Scorer
 
 __all__ = [
@@ -139,8 +139,8 @@ def score_history(
     ------
     DataFrame of shape (up to ``chunk``, ...)
         One row a lead in the history's order: ``lead_id, as_of, score, probability, grade, band, confidence, log_odds,
-        base_log_odds, fit, interest, cycle, other_reasons_impact, scorecard_points, reasons`` (JSON), ``reason_1 ...``
-        (text), ``missing`` (JSON), ``model_version, agreement_version``.
+        base_log_odds, fit, interest, cycle, why`` (text), ``other_reasons_impact, scorecard_points, reasons`` (JSON),
+        ``reason_1 ...`` (text), ``missing`` (JSON), ``model_version, agreement_version``.
     """
     scorer = Scorer(model, version)
     moment = moment_of(history, as_of)
@@ -169,6 +169,7 @@ def _frame(scorer: Scorer, answers: list[Answer], reasons: int, *, dated: bool) 
     }
     for name in ("fit", "interest", "cycle"):
         columns[name] = _numbers([a.shares.components[name] for a in answers])
+    columns["why"] = _text(["; ".join(reason.text for reason in why_of(a.reasons)) or None for a in answers])
     columns["other_reasons_impact"] = _numbers([a.other_reasons_impact for a in answers])
     columns["scorecard_points"] = _numbers([a.scorecard_points for a in answers])
     columns["reasons"] = _text([_json(a.reason_documents) for a in answers])

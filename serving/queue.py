@@ -25,7 +25,7 @@ from leadlight.serving.batch import CHUNK, current_stages, matrix_of, open_leads
 from leadlight.serving.desk import Desk
 from leadlight.serving.events import Events
 from leadlight.serving.pages_data import AgreementFacts, Band, LeadPage, ModelFacts, QueuePage, QueueRow
-from leadlight.serving.reasons import Reason
+from leadlight.serving.reasons import why_of
 from leadlight.serving.scorer import Answer, Scorer
 from leadlight.serving.words import say
 
@@ -214,7 +214,7 @@ class RankedQueue:
         return rows, degraded
 
     def _row(self, place: int, answer: Answer, receipt_id: str | None) -> QueueRow:
-        why = _why(answer.reasons)
+        why = why_of(answer.reasons)
         points, ranks = self._ranking.points, self._ranking.points_rank
         catalog = self._scorer.model.catalog
         return QueueRow(
@@ -270,15 +270,6 @@ class RankedQueue:
             dict(agreement["grades"]),
             tuple(agreement.get("defaults", ())),
         )
-
-
-def _why(reasons: Sequence[Reason]) -> Sequence[Reason]:
-    """Return the two strongest reasons that raise, else the strongest of all.
-
-    One alone is often that a lead is busy; the second says with what.
-    """
-    raising = [reason for reason in reasons if reason.impact > 0]
-    return raising[:2] or reasons[:1]
 
 
 def _or_none(column: pd.Series[str]) -> list[str | None]:

@@ -7,6 +7,7 @@ A reason sums the contributions of all columns of its group. What is not shown i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from leadlight.serving.evidence import Finding, Findings
 from leadlight.serving.pages_data import Direction
 from leadlight.serving.words import say
 
-__all__ = ["Explainer", "Reason", "Shares"]
+__all__ = ["Explainer", "Reason", "Shares", "why_of"]
 
 _EVENTS: Final = ("activity_", "stage_")
 """How the primitives of what happens begin."""
@@ -207,3 +208,12 @@ class Explainer:
         if feature.primitive.startswith(_EVENTS):
             return False
         return value == CODE_NOT_KNOWN if feature.kind == "category" else math.isnan(value)
+
+
+def why_of(reasons: Sequence[Reason]) -> Sequence[Reason]:
+    """Return what a list says of a lead: the two strongest reasons that raise, else the strongest of all.
+
+    One alone is often that a lead is busy; the second says with what.
+    """
+    raising = [reason for reason in reasons if reason.impact > 0]
+    return raising[:2] or reasons[:1]
