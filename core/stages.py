@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CLOSED", "LADDER", "RECYCLED", "reached"]
+__all__ = ["CLOSED", "LADDER", "RECYCLED", "goal_and_later", "reached"]
 
 LADDER: Final = ("new", "engaged", "mql", "sal", "sql", "opportunity", "customer")
 """The usual stages in order; reaching a later one means having passed the earlier ones."""
@@ -20,14 +20,17 @@ CLOSED: Final = frozenset({"disqualified", "lost", "closed_lost", "declined", "c
 """No longer in the queue, until a later stage opens the lead again, which begins a new cycle."""
 
 
-def reached(goal: str) -> frozenset[str]:
-    """Return the stages that mean the goal has been reached: itself and, on the usual ladder, all later ones.
+def goal_and_later(goal: str) -> tuple[str, ...]:
+    """Return the goal and, on the usual ladder, all later stages, in order.
 
     Examples
     --------
-    >>> sorted(reached("sql"))
-    ['customer', 'opportunity', 'sql']
-    >>> sorted(reached("activated"))
-    ['activated']
+    >>> goal_and_later("sql"), goal_and_later("activated")
+    (('sql', 'opportunity', 'customer'), ('activated',))
     """
-    return frozenset(LADDER[LADDER.index(goal) :]) if goal in LADDER else frozenset({goal})
+    return LADDER[LADDER.index(goal) :] if goal in LADDER else (goal,)
+
+
+def reached(goal: str) -> frozenset[str]:
+    """Return the stages that mean that the goal has been reached."""
+    return frozenset(goal_and_later(goal))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from leadlight.core.catalog import Catalog, Component, Feature, Topic, Vocabulary
 from leadlight.core.clock import DAY, NEVER
-from leadlight.core.stages import reached
+from leadlight.core.stages import goal_and_later
 from leadlight.features.asof import NAN, Flags, days_since, end_before
 from leadlight.features.cycle import set_of
 from leadlight.features.names import Names
@@ -55,7 +55,7 @@ def draw(
         features.append(_number(doing, "active_30d", "account_active_colleagues", {"days": 30}, "interest"))
         topics.append(colleague_activity_topic(doing))
     if vocabulary.stages:
-        goal, won = {"stages": sorted(reached(goal_stage))}, {"stages": ["customer"]}
+        goal, won = {"stages": list(goal_and_later(goal_stage))}, {"stages": ["customer"]}
         features.append(_number(stand, "goal", "account_colleagues_reached", goal, "cycle"))
         if goal != won and "customer" in vocabulary.stages:
             features.append(_number(stand, "customers", "account_colleagues_reached", won, "cycle"))

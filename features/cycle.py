@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadlight.core.catalog import Catalog, Condition, Feature, Topic, Vocabulary
-from leadlight.core.stages import CLOSED, LADDER, RECYCLED, reached
+from leadlight.core.stages import CLOSED, LADDER, RECYCLED, goal_and_later
 from leadlight.features import asof
 from leadlight.features.names import Names
 from leadlight.features.order import Ints
@@ -60,7 +60,7 @@ def draw(vocabulary: Vocabulary, goal_stage: str, names: Names) -> tuple[list[Fe
     features.append(_number(back, "times", "stage_times_entered", {"stages": sorted(RECYCLED)}))
     features.append(_number(back, "cycle", "stage_cycle_number", {"stages": sorted(RECYCLED | CLOSED)}))
     goal = names.topic("goal", fallback="cycle")
-    features.append(_number(goal, "reached", "stage_reached", {"stages": sorted(reached(goal_stage))}))
+    features.append(_number(goal, "reached", "stage_reached", {"stages": list(goal_and_later(goal_stage))}))
     return features, [
         *topics,
         stage_topic(stage),

@@ -8,6 +8,7 @@ from typing import Final
 
 from leadlight.core.artifact import Evidence
 from leadlight.core.catalog import CODE_NOT_KNOWN, CODE_OTHER, Feature
+from leadlight.core.stages import RECYCLED
 from leadlight.features.words import deed, in_sentence, level_name, stage_name, type_name
 from leadlight.serving.words import number, say
 
@@ -120,7 +121,7 @@ def _of_stage_days(feature: Feature, _: str, low: Edge, high: Edge, language: st
 
 
 def _of_times_entered(feature: Feature, label: str, low: Edge, high: Edge, language: str) -> str:
-    if list(feature.params.get("stages", ())) != ["recycled"]:
+    if not RECYCLED.issuperset(feature.params.get("stages", ())):
         return _of_number(feature, label, low, high, language)
     return _counted("set.recycled", low, high, language)
 

@@ -100,7 +100,7 @@ def test_a_flat_model_knows_no_days() -> None:
 
 
 def test_a_level_never_seen_has_no_evidence(model: TrainedModel) -> None:
-    short = replace(model, evidence={"source": Evidence("source", (), (Cell(100, 50),))})
+    short = replace(model, evidence={"source": Evidence("source", (), (Cell(100, 50), Cell(100, 50)))})
     row = encode_values(model.catalog, {"source": "ads"})
     assert not find(short, "source", row.tolist(), 1.0, "en").enough
 
