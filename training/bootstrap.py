@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DRAWS", "Accounts", "Interval", "interval", "precision_at", "rank_measures"]
+__all__ = ["DRAWS", "Accounts", "Interval", "areas", "interval", "precision_at", "rank_measures"]
 
 DRAWS: Final = 1_000
 
@@ -63,6 +63,10 @@ class Accounts:
             row[:] = np.bincount(rng.integers(0, n, n), minlength=n)
         return cls(of.astype(np.int64), draws)
 
+    def take(self, rows: NDArray[Any]) -> Accounts:
+        """Return the accounts of some of the moments, in the same draws."""
+        return Accounts(self.of[rows], self.draws)
+
     def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each draw's sum of the values; shape (n_draws + 1,) or (n_draws + 1, n_columns)."""
         columns = values.reshape(len(self.of), -1)
@@ -80,13 +84,37 @@ def interval(draws: NDArray[np.float64]) -> Interval:
     return Interval(float(draws[0]), float(low), float(high))
 
 
-def rank_measures(
+def areas(
     score: NDArray[np.float64],
     converted: NDArray[np.bool_],
     accounts: Accounts,
     *,
     weight: NDArray[np.float64] | None = None,
     block: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """Return the area under the ROC curve for each draw; shape (n_draws + 1,), NaN where it has one outcome only.
+
+    Parameters
+    ----------
+    score : ndarray of shape (n_moments,)
+        Higher is better; equal scores count half.
+    weight : ndarray of shape (n_moments,), optional
+    block : ndarray of shape (n_moments,), optional
+        Compare only moments of the same block.
+    """
+    block = np.zeros(len(score), np.int64) if block is None else block
+    weight = np.ones(len(score)) if weight is None else weight
+    order = np.lexsort((-score, block))
+    ties = np.r_[True, (np.diff(score[order]) != 0) | (np.diff(block[order]) != 0)]
+    own = (accounts.of[order], weight[order], converted[order].astype(np.float64))
+    return np.asarray(_areas(accounts.draws, *own, np.cumsum(ties) - 1, block[order]))
+
+
+def rank_measures(
+    score: NDArray[np.float64],
+    converted: NDArray[np.bool_],
+    accounts: Accounts,
+    *,
     shares: tuple[float, float] = (0.1, 0.2),
 ) -> NDArray[np.float64]:
     """Return area under the ROC curve, average precision and share of conversions among the best, for each draw.
@@ -95,9 +123,6 @@ def rank_measures(
     ----------
     score : ndarray of shape (n_moments,)
         Higher is better; equal scores count half, or as one step.
-    weight : ndarray of shape (n_moments,), optional
-    block : ndarray of shape (n_moments,), optional
-        Compare only moments of the same block (area only; the rest is over all).
     shares : pair of float
         How much of the list the two shares of conversions look at.
 
@@ -106,18 +131,11 @@ def rank_measures(
     ndarray of shape (n_draws + 1, 4)
         NaN where a draw has one outcome only.
     """
-    block = np.zeros(len(score), np.int64) if block is None else block
-    weight = np.ones(len(score)) if weight is None else weight
-    order = np.lexsort((-score, block))
-    ties = np.r_[True, (np.diff(score[order]) != 0) | (np.diff(block[order]) != 0)]
-    step = np.cumsum(ties) - 1
-    own = (accounts.of[order], weight[order], converted[order].astype(np.float64))
-    area = _areas(accounts.draws, *own, step, block[order])
-    overall = np.argsort(-score, kind="stable")
-    ties = np.r_[True, np.diff(score[overall]) != 0]
-    own = (accounts.of[overall], weight[overall], converted[overall].astype(np.float64))
+    order = np.argsort(-score, kind="stable")
+    ties = np.r_[True, np.diff(score[order]) != 0]
+    own = (accounts.of[order], converted[order].astype(np.float64))
     best = _best(accounts.draws, *own, np.cumsum(ties) - 1, np.array(shares))
-    return np.column_stack([area, best])
+    return np.column_stack([areas(score, converted, accounts), best])
 
 
 def _areas_of(draws: Any, account: Any, weight: Any, converted: Any, step: Any, block: Any) -> Any:
@@ -147,13 +165,13 @@ def _areas_of(draws: Any, account: Any, weight: Any, converted: Any, step: Any, 
     return found
 
 
-def _best_of(draws: Any, account: Any, weight: Any, converted: Any, step: Any, shares: Any) -> Any:
+def _best_of(draws: Any, account: Any, converted: Any, step: Any, shares: Any) -> Any:
     """Average precision, and the share of conversions among the best, of each draw; ties are split evenly."""
     found = np.full((len(draws), 1 + len(shares)), np.nan)
     for d in range(len(draws)):
         total = positives = 0.0
         for i in range(len(account)):
-            w = draws[d, account[i]] * weight[i]
+            w = draws[d, account[i]]
             total += w
             positives += w * converted[i]
         if positives <= 0.0:
@@ -165,7 +183,7 @@ def _best_of(draws: Any, account: Any, weight: Any, converted: Any, step: Any, s
             tied = tied_positive = 0.0
             j = i
             while j < len(account) and step[j] == step[i]:
-                w = draws[d, account[j]] * weight[j]
+                w = draws[d, account[j]]
                 tied += w
                 tied_positive += w * converted[j]
                 j += 1

@@ -1,12 +1,16 @@
 """Calibration: an affine map of the log-odds, so that reasons are scaled along and still add up.
 
-``log_odds = intercept + slope * raw`` is fitted on predictions that the model made for moments later than what it had
-learned from (cross-fitted by forward folds), never on what it learned from. The slope is bounded at 0: calibration
-may weaken a ranking, never turn it round.
+The slope of ``log_odds = intercept + slope * raw`` is fitted on predictions for moments later than what they were
+learned from (cross-fitted by forward folds), never on what was learned. It is bounded at 0: calibration may weaken a
+ranking, never turn it round. The intercept belongs to the model that was fitted on everything: it is set so that the
+model's chances add up to the conversions among the moments it was taught, each counted once as it stood in the queue.
+What the folds' own models are off by says little about its level: the first of them knew a few weeks
+(``docs/decisions/0007-the-level-of-chances.md`` has the figures).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +22,7 @@ from leadlight.training.bootstrap import Accounts, Interval, interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ENOUGH_FOR_SLOPE", "Fitted", "Line", "calibrate", "fit_line", "line_draws"]
+__all__ = ["ENOUGH_FOR_SLOPE", "Fitted", "Line", "Taught", "calibrate", "fit_line", "line_draws"]
 
 ENOUGH_FOR_SLOPE: Final = 50
 """Converted leads from which on the slope is fitted, not only the intercept."""
@@ -38,6 +42,38 @@ class Line:
     def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return calibrated log-odds."""
         return self.intercept + self.slope * raw
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a ranker says of moments that it was taught; chances get their level from these.
+
+    Attributes
+    ----------
+    raw : ndarray of shape (n_moments,)
+        Raw log-odds.
+    converted : ndarray of shape (n_moments,), dtype bool
+    accounts : Accounts
+        In the draws of the cross-fitted predictions.
+    """
+
+    raw: NDArray[np.float64]
+    converted: NDArray[np.bool_]
+    accounts: Accounts
+
+    def line(self, slope: float) -> Line:
+        """Return the map of this slope whose chances add up to the conversions; without both outcomes as it is."""
+        if not 0 < int(self.converted.sum()) < len(self.converted):
+            return Line(0.0, slope)
+        return fit_line(self.raw, self.converted, slope=slope)
+
+    def draws(self, line: Line, slopes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (intercept, slope) in each draw, for the slopes of the draws: one Newton step from the line."""
+        p = _sigmoid(line(self.raw))
+        variance = p * (1 - p)
+        gap, level, tilt = self.accounts.sums(np.stack([self.converted - p, variance, variance * self.raw], axis=1)).T
+        moved = (gap - tilt * (slopes - line.slope)) / np.maximum(level, 1e-9)
+        return np.column_stack([line.intercept + moved, slopes])
 
 
 @dataclass(frozen=True)
@@ -164,17 +200,22 @@ def calibrate(
     converted: NDArray[np.bool_],
     block: NDArray[np.int64],
     accounts: Accounts,
+    taught: Taught,
     *,
     conversions: int,
 ) -> Fitted:
-    """Fit a calibration on cross-fitted predictions and say how far it can be trusted.
+    """Fit a calibration and say how far it can be trusted.
 
     Parameters
     ----------
     raw, converted, block : ndarray of shape (n_moments,)
-        Predictions for later moments than those learned from, their outcomes, and the stretch of time each is from.
+        Predictions for later moments than those learned from, their outcomes, and the stretch of time each is from:
+        for the slope.
+    accounts : Accounts
+    taught : Taught
+        What the ranker to calibrate says of the moments it was taught: for the intercept.
     conversions : int
-        Distinct converted leads among them.
+        Distinct converted leads among the predictions.
     """
     if len(raw) == 0:
         nothing = Interval(float("nan"), float("nan"), float("nan"))
@@ -183,8 +224,9 @@ def calibrate(
     line = fit_line(raw, converted)
     draws = line_draws(raw, converted, accounts, line, free=True)
     slope, intercept = interval(draws[:, 1]), interval(draws[:, 0])
-    folds = tuple(_slope_of(raw, converted, accounts, block == b) for b in np.unique(block))
+    folds = tuple(_slopes(raw, converted, accounts, block))
     unstable = conversions > 0 and (slope.low <= 0.0 or _contradict(folds))
+    used, why = "intercept only", ""
     if conversions < ENOUGH_FOR_SLOPE:
         why = f"{conversions} conversions; from {ENOUGH_FOR_SLOPE} on the slope is fitted as well"
     elif unstable:
@@ -192,17 +234,26 @@ def calibrate(
             "the rank evidence is unstable: the slope's interval includes 0, or one stretch of time contradicts another"
         )
     else:
-        calibration = Calibration(line.intercept, line.slope, np.maximum(draws[1:], [-np.inf, 0.0]))
-        return Fitted(calibration, slope, intercept, folds, False, "slope and intercept", "", conversions)
-    shift = fit_line(raw, converted, slope=1.0) if conversions > 0 and not converted.all() else Line(0.0, 1.0)
-    shifts = line_draws(raw, converted, accounts, shift, free=False)
-    calibration = Calibration(shift.intercept, 1.0, shifts[1:])
-    return Fitted(calibration, slope, intercept, folds, unstable, "intercept only", why, conversions)
+        used = "slope and intercept"
+    chosen = taught.line(1.0 if why else max(line.slope, 0.0))
+    slopes = np.ones(len(draws)) if why else np.maximum(draws[:, 1], 0.0)
+    calibration = Calibration(chosen.intercept, chosen.slope, taught.draws(chosen, slopes)[1:])
+    return Fitted(calibration, slope, intercept, folds, unstable, used, why, conversions)
+
+
+def _slopes(
+    raw: NDArray[np.float64], converted: NDArray[np.bool_], accounts: Accounts, block: NDArray[np.int64]
+) -> Iterator[Interval]:
+    """Yield the slope of each stretch of time; one in which all or none converted has none."""
+    for b in np.unique(block):
+        rows = block == b
+        if 0 < int(converted[rows].sum()) < int(rows.sum()):
+            yield _slope_of(raw, converted, accounts, rows)
 
 
 def _contradict(folds: tuple[Interval, ...]) -> bool:
     """Whether one stretch of time may well have no slope or a reversed one while another surely has more."""
-    best = max(fold.low for fold in folds)
+    best = max((fold.low for fold in folds), default=0.0)
     return any(fold.low <= 0.0 and fold.high < best for fold in folds)
 
 
@@ -210,8 +261,7 @@ def _slope_of(
     raw: NDArray[np.float64], converted: NDArray[np.bool_], accounts: Accounts, rows: NDArray[Any]
 ) -> Interval:
     line = fit_line(raw[rows], converted[rows])
-    part = Accounts(accounts.of[rows], accounts.draws)
-    return interval(line_draws(raw[rows], converted[rows], part, line, free=True)[:, 1])
+    return interval(line_draws(raw[rows], converted[rows], accounts.take(rows), line, free=True)[:, 1])
 
 
 def _sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ neither its first nor its last state is preferred.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,13 +21,21 @@ if TYPE_CHECKING:
     from leadlight.core.catalog import Catalog, Feature
     from leadlight.training.moments import Moments
 
-__all__ = ["gather"]
+__all__ = ["fifths", "gather", "roundest"]
 
 DAYS: Final = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0, 180.0, 365.0, 730.0)
 """Edges that people think in, for waiting times."""
 
 _CELLS: Final = 5
 _SMALLEST: Final = 30
+"""Distinct leads: of fewer nothing is said."""
+
+_FREQUENT: Final = 0.05
+_NEAR: Final = 0.05
+"""How far from a fifth, as a share of the values, a rounder number may lie."""
+
+_DIGITS: Final = 4
+"""How many digits a single value is looked at for a rounder spelling; of more it stands as it is."""
 
 
 def gather(catalog: Catalog, matrix: NDArray[np.float64], moments: Moments) -> tuple[dict[str, Evidence], Cell]:
@@ -59,39 +68,69 @@ def _count(feature: Feature, x: NDArray[np.float64], lead: NDArray[np.int64], co
     if feature.kind == "category":
         return Evidence(feature.name, (), _cells(x.astype(np.int64), lead, converted, 2 + len(feature.levels)))
     known = ~np.isnan(x)
-    edges = _edges(x[known], calendar="days" in feature.primitive)
+    wanted = DAYS if "days" in feature.primitive else fifths(x[known])
+    edges = _wide_enough(x[known], lead[known], wanted)
     number = np.where(known, np.searchsorted(edges, np.nan_to_num(x), side="right"), len(edges) + 1)
     *cells, missing = _cells(number, lead, converted, len(edges) + 2)
     return Evidence(feature.name, edges, tuple(cells), missing)
 
 
-def _edges(x: NDArray[np.float64], *, calendar: bool) -> tuple[float, ...]:
-    """Return edges that leave at least thirty moments between them; zero stands alone where it is frequent."""
-    if len(x) < 2 * _SMALLEST or x.min() == x.max():
+def fifths(x: NDArray[np.float64]) -> tuple[float, ...]:
+    """Return round numbers near the fifths of the values; zero stands alone where it is frequent.
+
+    Examples
+    --------
+    >>> fifths(np.exp(np.linspace(0, 9, 1000)))  # from 1 to 8103
+    (5.0, 50.0, 200.0, 2000.0)
+    >>> fifths(np.linspace(18, 70, 1000))
+    (30.0, 40.0, 50.0, 60.0)
+    """
+    if len(x) == 0 or x.min() == x.max():
         return ()
-    if calendar:
-        return _wide_enough(x, DAYS)
-    zeros = (x == 0).mean()
-    start = [float(x[x > 0].min())] if x.min() == 0 and zeros >= 0.05 else []
-    rest = x[x > 0] if start else x
-    inner = np.quantile(rest, np.arange(1, _CELLS) / _CELLS) if len(np.unique(rest)) > 1 else np.array([])
-    return _wide_enough(x, (*start, *(_rounded(edge) for edge in inner)))
+    alone = x.min() == 0 and (x == 0).mean() >= _FREQUENT
+    rest = x[x > 0] if alone else x
+    shares = np.arange(1, _CELLS) / _CELLS
+    low, near, high = (np.quantile(rest, shares + off) for off in (-_NEAR, 0.0, _NEAR))
+    edges = [roundest(*ends) for ends in zip(low.tolist(), near.tolist(), high.tolist(), strict=True)]
+    if alone:
+        edges.append(roundest(float(rest.min()) / 2, float(rest.min()), float(rest.min())))
+    return tuple(sorted(set(edges)))
 
 
-def _wide_enough(x: NDArray[np.float64], edges: tuple[float, ...]) -> tuple[float, ...]:
+def roundest(low: float, near: float, high: float) -> float:
+    """Return the roundest number between two; of equally round ones the nearest to a third.
+
+    Examples
+    --------
+    >>> roundest(95, 110, 130), roundest(500, 590, 680), roundest(36, 38, 41), roundest(0.21, 0.24, 0.26)
+    (100.0, 500.0, 40.0, 0.25)
+    """
+    if low <= 0 <= high:
+        return 0.0
+    top = math.floor(math.log10(max(abs(low), abs(high))))
+    bottom = math.floor(math.log10(high - low)) if high > low else top - _DIGITS
+    for power in range(top, bottom - 2, -1):
+        for unit in (5, 2, 1):
+            value = float(f"{round(near / (unit * 10.0**power)) * unit}e{power}")
+            if low <= value <= high:
+                return value
+    return near
+
+
+def _wide_enough(x: NDArray[np.float64], lead: NDArray[np.int64], edges: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the edges that leave at least thirty leads on either side, the last one's upper side included."""
+    number = np.searchsorted(edges, x, side="right")
+    _, who = np.unique(lead, return_inverse=True)
+    there = np.zeros((len(edges) + 1, who.max(initial=-1) + 1), bool)
+    there[number, who] = True
     kept: list[float] = []
-    below = 0
-    for edge in sorted(set(edges)):
-        upto = int((x < edge).sum())
-        if upto - below >= _SMALLEST and len(x) - upto >= _SMALLEST:
+    below = there[:1].any(axis=0)
+    for i, edge in enumerate(edges):
+        if below.sum() >= _SMALLEST and there[i + 1 :].any(axis=0).sum() >= _SMALLEST:
             kept.append(edge)
-            below = upto
+            below = np.zeros_like(below)
+        below = below | there[i + 1]
     return tuple(kept)
-
-
-def _rounded(edge: float) -> float:
-    """Round to two digits: 1,234 reads as 1,200."""
-    return float(f"{edge:.2g}")
 
 
 def _cells(

@@ -17,6 +17,7 @@ import numpy as np
 from leadlight.agreement.stages import Standing, follow
 from leadlight.core.clock import NEVER
 from leadlight.core.stages import CLOSED, RECYCLED, reached
+from leadlight.features.cycle import USUAL_STAGES
 from leadlight.features.encode import micros_of, positions_of
 
 if TYPE_CHECKING:
@@ -166,15 +167,26 @@ def _known_since(occurred: NDArray[np.int64], recorded: NDArray[np.int64]) -> ND
 
 
 def _changes(history: History, as_of: int) -> tuple[NDArray[np.int64], list[Change]]:
-    """Return the stage changes known on the training day, sorted by lead, occurrence, record and row."""
+    """Return the stage changes known on the training day, sorted by lead, occurrence, record and step.
+
+    At one instant stages followed each other in the order of the usual ladder, as features and the queue take it:
+    the order of rows in a file is an accident.
+    """
     table = history.stage_changes
     lead = positions_of(table["lead_id"], history.leads["lead_id"])
     occurred = micros_of(table["occurred_at"])
     known = _known_since(occurred, micros_of(table["recorded_at"]))
-    order = np.lexsort((known, occurred, lead))
-    order = order[(known[order] < as_of) & (occurred[order] != NEVER) & (lead[order] >= 0)]
     words = table["stage"].astype(object).to_numpy()
+    order = np.lexsort((_steps(words), known, occurred, lead))
+    order = order[(known[order] < as_of) & (occurred[order] != NEVER) & (lead[order] >= 0)]
     return lead[order], [Change(int(occurred[i]), int(known[i]), str(words[i])) for i in order]
+
+
+def _steps(words: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Return each stage's place in the usual order; the company's own come after it, by name."""
+    own = sorted({str(word) for word in words} - set(USUAL_STAGES))
+    place = {word: i for i, word in enumerate((*USUAL_STAGES, *own))}
+    return np.array([place[str(word)] for word in words], np.int64)
 
 
 def _by_lead(rows: NDArray[np.int64], changes: Sequence[Change]) -> Iterator[tuple[int, Sequence[Change]]]:

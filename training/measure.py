@@ -11,7 +11,7 @@ import numpy as np
 from leadlight.core.clock import DAY, NEVER, from_micros
 from leadlight.features.encode import micros_of
 from leadlight.training.bootstrap import Accounts, Interval, interval
-from leadlight.training.calibration import Fitted, fit_line, line_draws
+from leadlight.training.calibration import fit_line, line_draws
 from leadlight.training.metrics import Chances, Ranking, measure_chances, measure_ranking
 from leadlight.training.population import DEFAULT_HOT, hot_share
 from leadlight.training.report import Part
@@ -85,14 +85,17 @@ def weeks_of(test: Moments, all_open: Moments, leads_per_week: int | None, *, fl
     return Weeks(cut, np.array(room))
 
 
-def examine(raw: NDArray[np.float64], fitted: Fitted, test: Moments, accounts: Accounts, weeks: Weeks) -> Examined:
-    """Measure a candidate's raw log-odds, and the same calibrated."""
-    log_odds = fitted.line(raw)
+def examine(
+    raw: NDArray[np.float64], log_odds: NDArray[np.float64], test: Moments, accounts: Accounts, weeks: Weeks
+) -> Examined:
+    """Measure a candidate's raw log-odds, and the same calibrated; the ranking is that of the calibrated ones."""
     line = fit_line(log_odds, test.converted)
     draws = line_draws(log_odds, test.converted, accounts, line, free=True)
     return Examined(
         log_odds=log_odds,
-        ranking=measure_ranking(raw, test.converted, accounts, cut=weeks.cut, room=weeks.room, lead_weight=test.weight),
+        ranking=measure_ranking(
+            log_odds, test.converted, accounts, cut=weeks.cut, room=weeks.room, lead_weight=test.weight
+        ),
         raw=measure_chances(raw, test.converted, accounts),
         calibrated=measure_chances(log_odds, test.converted, accounts),
         slope=interval(draws[:, 1]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from leadlight.training.bootstrap import Accounts, Interval, interval, precision_at, rank_measures
+from leadlight.training.bootstrap import Accounts, Interval, areas, interval, precision_at, rank_measures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +82,7 @@ def measure_ranking(
     """
     area, precision, top_10, top_20 = rank_measures(score, converted, accounts).T
     at_capacity = precision_at(score, converted, cut, room, accounts)
-    by_lead = rank_measures(score, converted, accounts, weight=lead_weight)[:, 0]
+    by_lead = areas(score, converted, accounts, weight=lead_weight)
     return Ranking(dict(zip(RANK_MEASURES, (area, precision, top_10, top_20, at_capacity, by_lead), strict=True)))
 
 

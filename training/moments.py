@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "MAX_MOMENTS",
     "AsDrawn",
     "Moments",
+    "by_lead_id",
     "draw_dated",
     "draw_flat",
     "open_leads",
@@ -147,6 +148,21 @@ def scrambled(lead: NDArray[np.int64], as_of: NDArray[np.int64]) -> NDArray[np.u
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
     return z ^ (z >> np.uint64(31))
+
+
+def by_lead_id(history: History) -> History:
+    """Return the history with its leads sorted by id: bootstrap draws and hidden accounts go by their row.
+
+    What takes the place of time in a flat export stays with its lead.
+    """
+    order = np.argsort(history.leads["lead_id"].to_numpy(dtype=object), kind="stable")
+    if (np.diff(order) == 1).all():
+        return history
+    leads, outcome = history.leads.iloc[order].reset_index(drop=True), history.outcome
+    if outcome is not None:
+        converted = outcome.converted.iloc[order].reset_index(drop=True)
+        outcome = replace(outcome, converted=converted, order=outcome.order.iloc[order].reset_index(drop=True))
+    return replace(history, leads=leads, outcome=outcome)
 
 
 def draw_dated(history: History, *, goal_stage: str, within_days: float, as_of: int) -> AsDrawn:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leadlight.core.artifact import Kind
+from leadlight.core.contributions import Additive, Boosted
 from leadlight.training.calibration import Fitted
 from leadlight.training.candidates import Lesson
 from leadlight.training.choice import Choice, Verdict
@@ -42,14 +43,19 @@ class Ground:
 
 @dataclass(frozen=True)
 class Contest:
-    """What the inner folds gave."""
+    """What the inner folds gave, and the rankers that the whole lesson gave with it.
+
+    ``since`` is when the first validated moment is: from then on moments give chances their level.
+    """
 
     lesson: Lesson
     folds: list[Fold]
     params: Mapping[Kind, dict[str, float]]
+    rankers: Mapping[Kind, Additive | Boosted]
     tuning: Mapping[Kind, dict[str, float]]
     areas: Mapping[Kind, NDArray[np.float64]]
     fitted: Mapping[Kind, Fitted]
+    since: int
     choice: Choice
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from leadlight.core.artifact import Kind, ProbabilityStatus, TrainedModel
 from leadlight.training import candidates, population
 from leadlight.training.bootstrap import Accounts
-from leadlight.training.calibration import Fitted, calibrate
+from leadlight.training.calibration import Fitted, Taught, calibrate
 from leadlight.training.evidence import gather
 from leadlight.training.features_at import FeaturesAt, hidden_accounts, points_of
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from leadlight.training.moments import Moments
     from leadlight.training.splits import Fold
 
-__all__ = ["Refitted", "cross_fitted_calibration", "refit"]
+__all__ = ["Refitted", "cross_fitted_calibration", "first_validated", "refit", "taught"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,39 @@ class Refitted:
     reference: NDArray[np.float64]
 
 
-def cross_fitted_calibration(predictions: candidates.CrossFitted, moments: Moments, seed: int) -> Fitted:
-    """Fit a calibration on predictions for later moments than those learned from."""
-    later = moments.take(predictions.rows)
-    accounts = Accounts.draw(later.owner, seed)
-    return calibrate(predictions.raw, later.converted, predictions.block, accounts, conversions=later.conversions)
+def cross_fitted_calibration(
+    predictions: candidates.CrossFitted, moments: Moments, said: NDArray[np.float64], seed: int
+) -> Fitted:
+    """Fit a calibration: its slope on predictions for later moments than those learned from, its level on the ranker.
+
+    Parameters
+    ----------
+    predictions : CrossFitted
+    moments : Moments
+        What was learned from.
+    said : ndarray of shape (n_moments,)
+        Raw log-odds of the ranker that was fitted on all of them.
+    """
+    later, accounts = moments.take(predictions.rows), Accounts.draw(moments.owner, seed)
+    return calibrate(
+        predictions.raw,
+        later.converted,
+        predictions.block,
+        accounts.take(predictions.rows),
+        taught(said, moments, accounts, since=first_validated(predictions, moments)),
+        conversions=later.conversions,
+    )
+
+
+def first_validated(predictions: candidates.CrossFitted, moments: Moments) -> int:
+    """Return when the first validated moment is; from then on moments give chances their level."""
+    return int(moments.when[predictions.rows].min()) if len(predictions.rows) else 0
+
+
+def taught(said: NDArray[np.float64], moments: Moments, accounts: Accounts, *, since: int) -> Taught:
+    """Return what a ranker says of the moments it was taught, from a time on."""
+    rows = moments.when >= since
+    return Taught(said[rows], moments.converted[rows], accounts.take(rows))
 
 
 def refit(
@@ -81,13 +109,15 @@ def refit(
     lesson = candidates.Lesson(
         at.catalog, at.matrix, mature.converted, mature.lead, points_of(agreement), hidden_accounts(mature)
     )
-    fitted = cross_fitted_calibration(candidates.cross_fit(kind, lesson, folds, params, seed=seed), mature, seed)
+    ranker = candidates.fit(kind, lesson, params, seed=seed)
+    predictions = candidates.cross_fit(kind, lesson, folds, params, seed=seed)
+    fitted = cross_fitted_calibration(predictions, mature, candidates.raw(ranker, at.matrix), seed)
     evidence, baseline = gather(at.catalog, at.matrix, mature)
     open_now = at.more(reference)
     model = TrainedModel(
         kind=kind,
         catalog=at.catalog,
-        ranker=candidates.fit(kind, lesson, params, seed=seed),
+        ranker=ranker,
         calibration=fitted.calibration,
         reference=np.empty(0),
         evidence=evidence,

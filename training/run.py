@@ -17,15 +17,15 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from leadlight.core.artifact import TrainedModel
+from leadlight.core.artifact import Kind, TrainedModel
 from leadlight.core.clock import to_micros
 from leadlight.training import candidates, measure, plots, telling
-from leadlight.training.bootstrap import Accounts, Interval, rank_measures
+from leadlight.training.bootstrap import Accounts, Interval, areas
 from leadlight.training.choice import Verdict, VerdictWord, choose, judge, probability_status, would_tell
 from leadlight.training.features_at import FeaturesAt, hidden_accounts, points_of
-from leadlight.training.moments import AsDrawn, Moments, draw_dated, draw_flat, open_leads, owners
+from leadlight.training.moments import AsDrawn, Moments, by_lead_id, draw_dated, draw_flat, open_leads, owners
 from leadlight.training.parts import Contest, Ground, Outcome
-from leadlight.training.refit import Refitted, cross_fitted_calibration, refit
+from leadlight.training.refit import Refitted, cross_fitted_calibration, first_validated, refit, taught
 from leadlight.training.report import Report
 from leadlight.training.splits import Fold, Split, forward_folds, grouped_folds, split_dated, split_flat
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
+
+    Said = dict[Kind, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 __all__ = ["Trained", "train"]
 
@@ -90,13 +92,14 @@ def train(
         Training day, aware: what was recorded then or later is not known. Default: the history's end. No meaning for
         a flat export.
     seed : int
-        The same seed gives the same model, byte for byte, on the same lock, CPU family and thread count.
+        The same seed gives the same model, byte for byte, on the same lock and CPU family, whatever the order of the
+        rows in the files (but for what an order by file means).
     progress : callable
         Called with the name of each step as it begins.
     """
     # One thread for linear algebra: the order of a sum, and so the last bit, must not depend on the number of cores.
     with threadpool_limits(1):
-        return _train(_Job(history, agreement, _day(history, as_of), seed, _Stopwatch(progress)))
+        return _train(_Job(by_lead_id(history), agreement, _day(history, as_of), seed, _Stopwatch(progress)))
 
 
 def _train(job: _Job) -> Trained:
@@ -184,19 +187,23 @@ class _Job:
         learn = ground.learn
         lesson = self._lesson(at, ground.split.learn, learn)
         folds = self.folds(learn, ground.drawn.gap)
-        params, tuning, areas, fitted = {}, {}, {}, {}
+        params, tuning, ahead, fitted, rankers = {}, {}, {}, {}, {}
+        since = 0
         for kind in lesson.kinds:
             params[kind], predictions, tuning[kind] = candidates.tune(kind, lesson, folds, seed=self.seed)
-            fitted[kind] = cross_fitted_calibration(predictions, learn, self.seed)
+            rankers[kind] = candidates.fit(kind, lesson, params[kind], seed=self.seed)
+            said = candidates.raw(rankers[kind], lesson.matrix)
+            fitted[kind] = cross_fitted_calibration(predictions, learn, said, self.seed)
+            since = first_validated(predictions, learn)
             if len(predictions.rows):
-                areas[kind] = self._inner_areas(predictions, learn)
-        choice = choose(areas, lesson.kinds)
-        return Contest(lesson, folds, params, tuning, areas, fitted, choice)
+                ahead[kind] = self._inner_areas(predictions, learn)
+        choice = choose(ahead, lesson.kinds)
+        return Contest(lesson, folds, params, rankers, tuning, ahead, fitted, since, choice)
 
     def _inner_areas(self, predictions: candidates.CrossFitted, learn: Moments) -> NDArray[np.float64]:
         later = learn.take(predictions.rows)
         accounts = Accounts.draw(later.owner, self.seed)
-        return rank_measures(predictions.raw, later.converted, accounts, block=predictions.block)[:, 0]
+        return areas(predictions.raw, later.converted, accounts, block=predictions.block)
 
     def _lesson(self, at: FeaturesAt, rows: NDArray[np.bool_], moments: Moments) -> candidates.Lesson:
         hidden = hidden_accounts(moments)
@@ -205,15 +212,12 @@ class _Job:
 
     def test(self, ground: Ground, at: FeaturesAt, contest: Contest) -> Outcome:
         """Measure all candidates once, after the choice."""
-        test, matrix = ground.test, at.matrix[ground.split.test]
+        test = ground.test
         accounts = Accounts.draw(test.owner, self.seed)
         everybody = ground.mature.take(ground.split.deployed_test)
         weeks = measure.weeks_of(test, everybody, self.agreement.leads_per_week, flat=self.history.is_flat)
-        examined = {}
-        for kind in contest.lesson.kinds:
-            ranker = candidates.fit(kind, contest.lesson, contest.params[kind], seed=self.seed)
-            raw = candidates.raw(ranker, matrix)
-            examined[kind] = measure.examine(raw, contest.fitted[kind], test, accounts, weeks)
+        said = self._out_of_fold(ground) if ground.split.held_out else _said(contest, at.matrix[ground.split.test])
+        examined = {kind: measure.examine(*said[kind], test, accounts, weeks) for kind in contest.lesson.kinds}
         constant = measure.constant_figures(float(ground.learn.converted.mean()), test, accounts)
         chosen = examined[contest.choice.kind]
         loss = chosen.calibrated.figures["log_loss"].value
@@ -223,6 +227,21 @@ class _Job:
         probability = {"status": status, "check": how, "observed_to_expected": ratio, "slope": chosen.slope}
         return Outcome(verdict, contest, examined, constant, probability)
 
+    def _out_of_fold(self, ground: Ground) -> Said:
+        """Return what every held-out fold is told by contests among the others alone, catalog included."""
+        nobody = np.zeros(len(ground.mature))
+        found: Said = {}
+        for fold in ground.split.held_out:
+            learn, held = np.zeros((2, len(ground.mature)), bool)
+            learn[fold.learn], held[fold.validate] = True, True
+            part = replace(ground, split=replace(ground.split, learn=learn, test=held))
+            at = self.features(part)
+            for kind, said in _said(self.contest(part, at), at.matrix[held]).items():
+                for whole, mine in zip(found.setdefault(kind, (nobody.copy(), nobody.copy())), said, strict=True):
+                    whole[held] = mine
+        test = ground.split.test
+        return {kind: (raw[test], log_odds[test]) for kind, (raw, log_odds) in found.items()}
+
     def as_deployed(self, ground: Ground, at: FeaturesAt, contest: Contest) -> dict[str, Any]:
         """Measure the chosen recipe as it would have been used: all open leads, taught by all earlier moments."""
         if self.history.is_flat:
@@ -231,10 +250,16 @@ class _Job:
         earlier, later = ground.mature.take(split.deployed_learn), ground.mature.take(split.deployed_test)
         lesson = self._lesson(at, split.deployed_learn, earlier)
         ranker = candidates.fit(kind, lesson, contest.params[kind], seed=self.seed)
+        line = contest.fitted[kind].line
+        if contest.fitted[kind].used != "nothing":
+            said = candidates.raw(ranker, lesson.matrix)
+            line = taught(said, earlier, Accounts.draw(earlier.owner, self.seed, 0), since=contest.since).line(
+                line.slope
+            )
         raw = candidates.raw(ranker, at.matrix[split.deployed_test])
         accounts = Accounts.draw(later.owner, self.seed)
         weeks = measure.weeks_of(later, later, self.agreement.leads_per_week, flat=False)
-        found = measure.examine(raw, contest.fitted[kind], later, accounts, weeks)
+        found = measure.examine(raw, line(raw), later, accounts, weeks)
         return {
             "learn": measure.describe(earlier, self.history),
             "test": measure.describe(later, self.history),
@@ -285,6 +310,12 @@ class _Job:
         model = replace(final.model, facts=telling.facts(report))
         example = telling.example(model, final.reference)
         return Trained(model, report, outcome.verdict.word, example, charts or {}, seen)
+
+
+def _said(contest: Contest, matrix: NDArray[np.float64]) -> Said:
+    """Return each candidate's raw log-odds of moments that it was not taught, and the same calibrated."""
+    raw = {kind: candidates.raw(contest.rankers[kind], matrix) for kind in contest.lesson.kinds}
+    return {kind: (found, contest.fitted[kind].line(found)) for kind, found in raw.items()}
 
 
 def _day(history: History, as_of: pd.Timestamp | None) -> int | None:

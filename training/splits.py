@@ -7,7 +7,7 @@ because the label of a moment is not known before its horizon and the reporting 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -66,8 +66,9 @@ class Split:
         First possible moment of the test part: microseconds, or a rank.
     way : str
         In words, for reports.
-    optimistic : bool
-        Whether nothing but chance tells the parts apart.
+    held_out : tuple of Fold
+        Where nothing but chance tells the parts apart: each fold is measured by what the others taught. Empty where
+        one part teaches and the other measures.
     """
 
     learn: NDArray[np.bool_]
@@ -76,7 +77,12 @@ class Split:
     deployed_test: NDArray[np.bool_]
     cut: int
     way: str
-    optimistic: bool = False
+    held_out: tuple[Fold, ...] = ()
+
+    @property
+    def optimistic(self) -> bool:
+        """Whether nothing but chance tells the parts apart."""
+        return bool(self.held_out)
 
 
 def hashed_side(names: Sequence[str], owner: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -106,16 +112,27 @@ def split_dated(moments: Moments, names: Sequence[str], gap: int) -> Split:
 
 
 def split_flat(moments: Moments, names: Sequence[str], order_by: str) -> Split:
-    """Split a flat export: the last 30 % in its order measure; without an order, 30 % of the accounts by hash."""
+    """Split a flat export: the last 30 % in its order measure; without an order, each fifth of the accounts in turn."""
     if order_by == "none":
-        measuring = hashed_side(names, moments.owner)
-        way = "optimistic: no order was given, so 30 % of the accounts, taken by hash, measure"
-        return Split(~measuring, measuring, ~measuring, measuring, 0, way, optimistic=True)
+        return _split_by_account(moments, names)
     rank = np.argsort(np.argsort(moments.when, kind="stable"), kind="stable")
     cut = round((1 - MEASURING_SHARE) * len(moments))
     late = rank >= cut
     start = int(moments.when[late].min()) if late.any() else 0
     return Split(~late, late, ~late, late, start, "the first 70 % in the export's order teach, the last 30 % measure")
+
+
+def _split_by_account(moments: Moments, names: Sequence[str]) -> Split:
+    """Cross-validate: every fifth of the accounts, taken by hash, is measured by what the other four taught."""
+    folds = tuple(grouped_folds(moments, names, "measuring side"))
+    everybody, measured = np.ones(len(moments), bool), np.zeros(len(moments), bool)
+    for fold in folds:
+        measured[fold.validate] = True
+    way = (
+        "optimistic: no order was given, so this is cross-validation: each fifth of the accounts, taken by hash, is "
+        "measured by what the other four taught"
+    )
+    return Split(everybody, measured, everybody, measured, 0, way, folds)
 
 
 def forward_folds(moments: Moments, names: Sequence[str], gap: int, *, by_account: bool) -> list[Fold]:
@@ -132,17 +149,23 @@ def forward_folds(moments: Moments, names: Sequence[str], gap: int, *, by_accoun
     by_account : bool
         Whether validation also takes other accounts than learning (leads with many moments need it).
     """
-    if len(moments) == 0:
-        return []
-    folds = _by_block(moments, names, gap, by_account)
-    return [fold for fold in folds if _both(moments, fold.learn) and _both(moments, fold.validate)]
+    return [] if len(moments) == 0 else _useful(_by_block(moments, names, gap, by_account), moments)
 
 
-def grouped_folds(moments: Moments, names: Sequence[str]) -> list[Fold]:
-    """Cut moments into five folds by account alone, where there is no order."""
-    fifth = (share_of(names, "inner folds") * _GROUPED).astype(int)[moments.owner]
-    folds = [Fold(np.flatnonzero(fifth != k), np.flatnonzero(fifth == k), k) for k in range(_GROUPED)]
-    return [fold for fold in folds if _both(moments, fold.learn) and _both(moments, fold.validate)]
+def grouped_folds(moments: Moments, names: Sequence[str], salt: str = "inner folds") -> list[Fold]:
+    """Cut moments into five folds by account alone, where there is no order; another salt gives other folds."""
+    fifth = (share_of(names, salt) * _GROUPED).astype(int)[moments.owner]
+    folds = (Fold(np.flatnonzero(fifth != k), np.flatnonzero(fifth == k), k) for k in range(_GROUPED))
+    return _useful(folds, moments)
+
+
+def _useful(folds: Iterable[Fold], moments: Moments) -> list[Fold]:
+    """Leave out folds that nothing can be learned from or measured on.
+
+    Whether anybody of the validated moments converted must not matter: leaving out the stretches without a
+    conversion would raise the base rate of the rest.
+    """
+    return [fold for fold in folds if len(fold.validate) and _both(moments, fold.learn)]
 
 
 def _by_block(moments: Moments, names: Sequence[str], gap: int, by_account: bool) -> Iterator[Fold]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
+    from leadlight.training.moments import Moments
     from leadlight.training.parts import Contest, Ground, Outcome
     from leadlight.training.refit import Refitted
+    from leadlight.training.splits import Fold
 
 __all__ = ["example", "facts", "looked_at", "report"]
 
@@ -77,7 +79,7 @@ def report(
         data=_data(history, day),
         agreement={**asdict(agreement), "version": agreement.version},
         moments=ground.drawn.facts,
-        split=_split_facts(history, ground),
+        split=_split_facts(history, ground, contest.folds if contest else ()),
         candidates=_candidates(contest, outcome) if contest else (),
         constant=outcome.constant,
         choice=contest.choice if contest else None,
@@ -103,7 +105,7 @@ def _data(history: History, day: int | None) -> dict[str, Any]:
     }
 
 
-def _split_facts(history: History, ground: Ground) -> dict[str, Any]:
+def _split_facts(history: History, ground: Ground, folds: Sequence[Fold]) -> dict[str, Any]:
     split, flat = ground.split, history.is_flat
     return {
         "way": split.way,
@@ -113,8 +115,19 @@ def _split_facts(history: History, ground: Ground) -> dict[str, Any]:
         "learn": measure.describe(ground.learn, history),
         "test": measure.describe(ground.test, history),
         "unsplit": measure.describe(ground.mature, history),
+        "inner_folds": [_fold_facts(fold, ground.learn, history) for fold in folds],
         "bootstrap_draws": DRAWS,
         "account_hidden_share": HIDDEN_SHARE,
+    }
+
+
+def _fold_facts(fold: Fold, learn: Moments, history: History) -> dict[str, Any]:
+    taught, asked = (measure.describe(learn.take(rows), history) for rows in (fold.learn, fold.validate))
+    return {
+        "block": fold.block,
+        "learn_until": taught.last,
+        "validate": {"first": asked.first, "last": asked.last, "moments": asked.moments, "base_rate": asked.base_rate},
+        "conversions": {"learn": taught.conversions, "validate": asked.conversions},
     }
 
 

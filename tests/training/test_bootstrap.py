@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from leadlight.training.bootstrap import Accounts, interval, precision_at, rank_measures
+from leadlight.training.bootstrap import Accounts, areas, interval, precision_at, rank_measures
 
 
 def sample(seed, n=200, ties=True, accounts=40):
@@ -41,10 +41,18 @@ def test_blocks_are_not_compared_with_each_other():
     block = np.repeat([0, 1], 100)
     shifted = score + 100 * block  # a level that only the block has must not count
     accounts = Accounts.draw(owner, 0, 2)
-    found = rank_measures(shifted, converted, accounts, block=block)[0, 0]
+    found = areas(shifted, converted, accounts, block=block)[0]
     pairs = [converted[block == b].sum() * (~converted[block == b]).sum() for b in (0, 1)]
-    areas = [roc_auc_score(converted[block == b], score[block == b]) for b in (0, 1)]
-    assert found == pytest.approx(np.average(areas, weights=pairs))
+    alone = [roc_auc_score(converted[block == b], score[block == b]) for b in (0, 1)]
+    assert found == pytest.approx(np.average(alone, weights=pairs))
+
+
+def test_weights_count_as_often_as_they_say():
+    score, converted, owner = sample(2)
+    weight = np.random.default_rng(2).random(200)
+    accounts = Accounts.draw(owner, 0, 3)
+    for draw, found in zip(accounts.draws, areas(score, converted, accounts, weight=weight), strict=True):
+        assert found == pytest.approx(roc_auc_score(converted, score, sample_weight=weight * draw[accounts.of]))
 
 
 def test_precision_at_capacity_takes_the_best_of_every_week():

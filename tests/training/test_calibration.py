@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from leadlight.training.bootstrap import Accounts
-from leadlight.training.calibration import calibrate, fit_line, line_draws
+from leadlight.training.calibration import Taught, calibrate, fit_line, line_draws
 
 
 def world(seed=0, n=2000, intercept=-1.0, slope=0.7):
@@ -17,7 +17,9 @@ def world(seed=0, n=2000, intercept=-1.0, slope=0.7):
 def done(raw, converted, block=None, owner=None):
     block = np.zeros(len(raw), int) if block is None else block
     accounts = Accounts.draw(np.arange(len(raw)) if owner is None else owner, 0)
-    return calibrate(raw, converted, block, accounts, conversions=int(converted.sum()))
+    return calibrate(
+        raw, converted, block, accounts, Taught(raw, converted, accounts), conversions=int(converted.sum())
+    )
 
 
 def test_the_line_is_the_maximum_likelihood_one():
@@ -74,6 +76,37 @@ def test_draws_by_one_step_are_as_wide_as_full_refits():
     assert quick[0] == pytest.approx(slow[0], abs=1e-5)
     assert quick.std(axis=0) == pytest.approx(slow.std(axis=0), rel=0.1)
     assert np.abs(quick - slow).max() < 0.5 * slow.std(axis=0).min()
+
+
+def test_the_level_is_that_of_the_moments_taught_however_far_off_the_folds_were():
+    """The first folds know a few weeks only: what their level is off by says nothing of the final model's."""
+    folds, own = world(1, intercept=-3.0), world(2, intercept=-1.0)
+    accounts = Accounts.draw(np.arange(2000), 0)
+    fitted = calibrate(*folds, np.zeros(2000, int), accounts, Taught(*own, accounts), conversions=int(folds[1].sum()))
+    assert fitted.used == "slope and intercept"
+    assert fitted.line.slope == pytest.approx(fit_line(*folds).slope)
+    assert (1 / (1 + np.exp(-fitted.line(own[0])))).sum() == pytest.approx(own[1].sum())
+
+
+def test_a_stretch_of_time_without_a_conversion_has_no_slope_and_is_no_reason_to_distrust():
+    raw, converted = world()
+    block = np.repeat([0, 1], 1000)
+    converted[block == 1] = False
+    fitted = done(raw, converted, block)
+    assert len(fitted.folds) == 1
+    assert not fitted.unstable
+
+
+def test_the_interval_is_that_of_full_refits_by_account():
+    raw, converted = world(n=1500)
+    accounts = Accounts.draw(np.arange(1500) // 3, 0, 300)
+    fitted = calibrate(raw, converted, np.zeros(1500, int), accounts, Taught(raw, converted, accounts), conversions=500)
+    grid = np.linspace(-3, 3, 7)
+    slow = np.array([fit_line(raw, converted, draw[accounts.of])(grid) for draw in accounts.draws[1:]])
+    found = fitted.calibration.interval(grid)
+    expected = np.quantile(slow, (0.025, 0.975), axis=0).T
+    assert np.diff(found, axis=1) == pytest.approx(np.diff(expected, axis=1), rel=0.12)
+    assert found == pytest.approx(expected, abs=0.15 * float(np.diff(expected, axis=1).max()))
 
 
 def test_nothing_to_fit_leaves_chances_as_they_are():

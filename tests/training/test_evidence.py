@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadlight.core.catalog import Catalog, Feature, Topic, Vocabulary
-from leadlight.training.evidence import gather
+from leadlight.training.evidence import fifths, gather, roundest
 from leadlight.training.moments import Moments, scrambled
 
 FEATURES = (
@@ -74,3 +74,28 @@ def test_a_column_that_is_never_known_has_only_its_missing_cell():
     evidence, _ = gather(CATALOG, matrix, moments)
     assert evidence["demo"].edges == ()
     assert evidence["demo"].missing.leads == 300
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(-1e9, 1e9), st.floats(0, 1e6), st.floats(0, 1e6))
+def test_a_rounder_number_never_leaves_its_bounds(near, below, above):
+    assert near - below <= roundest(near - below, near, near + above) <= near + above
+
+
+def test_sizes_are_cut_at_round_numbers_near_the_fifths():
+    size = np.round(np.exp(np.random.default_rng(0).normal(5, 1.4, 5000)))
+    assert fifths(size) == (50.0, 100.0, 200.0, 500.0)  # the fifths themselves are 45, 104, 211 and 484
+    shares = np.diff(np.r_[0, [(size < edge).mean() for edge in fifths(size)], 1])
+    assert shares.min() > 0.1
+    assert fifths(1e6 + size) != ()
+
+
+def test_every_cell_of_numbers_holds_thirty_leads_however_many_their_moments():
+    rng = np.random.default_rng(1)
+    lead = np.repeat(np.arange(70), 40)  # a moment count of 2,800 hides that there are 70 leads
+    days = np.repeat(rng.permutation(np.linspace(0, 360, 70)), 40)
+    nothing = np.zeros(2800, bool)
+    moments = Moments(lead, lead, lead, nothing, ~nothing, nothing, lead)
+    evidence, _ = gather(CATALOG, np.column_stack([nothing, days, nothing]).astype(float), moments)
+    assert len(evidence["demo"].edges) == 1
+    assert min(cell.leads for cell in evidence["demo"].cells) >= 30

@@ -26,6 +26,22 @@ def test_moments_are_mondays_at_midnight_after_the_lead_was_known():
     assert all(from_micros(int(t)).weekday() == 0 for t in drawn.moments.as_of)
 
 
+def test_a_moment_within_the_reporting_lag_is_not_mature():
+    """Its horizon has passed, but a win at its end may not have been recorded yet."""
+    won = [{"lead_id": "b", "occurred_at": "2025-05-10", "recorded_at": "2025-05-20", "stage": "sql"}]
+    drawn = draw([{"lead_id": i, "created_at": "2025-01-01"} for i in "ab"], won)
+    between = drawn.moments.as_of == micros("2025-04-28")  # 35 days before the training day; horizon 30, lag 10
+    assert between.any()
+    assert not drawn.moments.mature[between].any()
+    assert drawn.moments.mature[drawn.moments.as_of == micros("2025-04-21")].all()
+
+
+def test_a_lead_that_comes_on_a_monday_at_midnight_is_first_asked_about_a_week_later():
+    leads = [{"lead_id": "a", "created_at": "2025-01-01"}, {"lead_id": "b", "created_at": "2025-05-05"}]
+    drawn = draw(leads, as_of="2025-05-20")
+    assert days_of(drawn, np.flatnonzero(drawn.moments.lead == 1)) == ["2025-05-12", "2025-05-19"]
+
+
 def test_a_moment_is_mature_when_horizon_and_lag_have_passed_whatever_the_outcome_so_far():
     leads = [{"lead_id": "a", "created_at": "2025-01-01"}, {"lead_id": "b", "created_at": "2025-01-01"}]
     won = [{"lead_id": "b", "occurred_at": "2025-05-28", "recorded_at": "2025-05-30", "stage": "sql"}]

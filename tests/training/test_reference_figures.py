@@ -27,7 +27,7 @@ from leadlight.agreement.terms import parse
 from leadlight.core.clock import DAY
 from leadlight.core.source import read_history
 from leadlight.features.encode import micros_of
-from leadlight.training.bootstrap import Accounts, interval, rank_measures
+from leadlight.training.bootstrap import Accounts, areas, interval
 from leadlight.training.candidates import Lesson, fit, raw, tune
 from leadlight.training.features_at import FeaturesAt
 from leadlight.training.labels import read_stages
@@ -69,8 +69,8 @@ def reference(kind, frame, converted, learn, test):
 def compare(ours, theirs, converted, owner):
     """Return our area, theirs, and the paired interval of the difference."""
     accounts = Accounts.draw(owner, 0)
-    areas = [rank_measures(scores, converted, accounts)[:, 0] for scores in (ours, theirs)]
-    return areas[0][0], areas[1][0], interval(areas[0] - areas[1])
+    mine, reference_area = (areas(scores, converted, accounts) for scores in (ours, theirs))
+    return mine[0], reference_area[0], interval(mine - reference_area)
 
 
 def flat_part(history, share):
@@ -98,11 +98,12 @@ def test_x_education_last_30_percent_by_lead_number():
     history = history_of("xeducation")
     run = train(history, parse(""))
     moments, learn, test = flat_part(history, 0.7)
-    assert run.looked_at["lead_id"].tolist() == history.leads["lead_id"][test].tolist()
+    looked_at = run.looked_at.set_index("lead_id").loc[history.leads["lead_id"][test]]
+    assert len(looked_at) == len(run.looked_at)
     theirs = reference("boosting", attributes(history), moments.converted, learn, test)
     chosen = run.report.choice.kind
     ours, reference_area, gain = compare(
-        run.looked_at[chosen].to_numpy(), theirs, moments.converted[test], moments.owner[test]
+        looked_at[chosen].to_numpy(), theirs, moments.converted[test], moments.owner[test]
     )
     assert reference_area == pytest.approx(0.888, abs=0.01)
     assert gain.high >= 0, f"{chosen} {ours:.3f} against {reference_area:.3f}"
@@ -202,14 +203,14 @@ def test_online_shoppers_by_five_groups(kind):
         theirs[test] = reference(
             "logistic" if kind == "logistic" else "boosting", attributes(history), moments.converted, learn, test
         )
-    areas = [
+    found = [
         np.mean([roc_auc_score(moments.converted[part == k], s[part == k]) for k in range(5)]) for s in (ours, theirs)
     ]
     block = part.astype(np.int64)
     accounts = Accounts.draw(moments.owner, 0)
-    draws = [rank_measures(s, moments.converted, accounts, block=block)[:, 0] for s in (ours, theirs)]
-    assert areas[1] == pytest.approx({"logistic": 0.743, "lightgbm": 0.783}[kind], abs=0.01)
-    assert interval(draws[0] - draws[1]).high >= 0, areas
+    draws = [areas(s, moments.converted, accounts, block=block) for s in (ours, theirs)]
+    assert found[1] == pytest.approx({"logistic": 0.743, "lightgbm": 0.783}[kind], abs=0.01)
+    assert interval(draws[0] - draws[1]).high >= 0, found
 
 
 def test_bank_says_that_its_rank_evidence_is_unstable_and_lists_the_folds():

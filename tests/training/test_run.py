@@ -1,5 +1,9 @@
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -12,22 +16,33 @@ from leadlight.core.clock import DAY
 from leadlight.core.history import FlatOutcome
 from leadlight.core.source import read_history
 from leadlight.training import simulate as simulator
+from leadlight.training.moments import open_leads, share_of
 from leadlight.training.run import train
 
 NOW = pd.Timestamp("2026-11-23", tz="UTC")
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory):
-    """A simulated company: its history and its agreement, by world."""
-    made = {}
+def folder_of(tmp_path_factory):
+    """The folder of a simulated company, by world and size."""
 
+    @cache
     def of(world="plain", leads=900):
-        if (world, leads) not in made:
-            folder = tmp_path_factory.mktemp(world)
-            simulator.write(simulator.simulate(leads=leads, seed=5, world=world), folder)
-            made[world, leads] = read_history(folder, now=NOW), parse((folder / "agreement.toml").read_text())
-        return made[world, leads]
+        folder = tmp_path_factory.mktemp(world)
+        simulator.write(simulator.simulate(leads=leads, seed=5, world=world), folder)
+        return folder
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def company(folder_of):
+    """A simulated company: its history and its agreement, by world and size."""
+
+    @cache
+    def of(world="plain", leads=900):
+        folder = folder_of(world, leads)
+        return read_history(folder, now=NOW), parse((folder / "agreement.toml").read_text())
 
     return of
 
@@ -85,14 +100,102 @@ def test_the_model_is_whole_and_comes_back_from_disk(trained, tmp_path):
     assert share_hot == pytest.approx(model.agreement["leads_per_week"] / len(model.reference), abs=0.02)
 
 
-def test_the_same_seed_gives_the_same_bytes(company, trained, tmp_path):
-    again = train(*company())
-    for name, run in (("one", trained), ("two", again)):
-        save(run.model, tmp_path / name)
-    files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert files == sorted(path.name for path in (tmp_path / "two").iterdir())
-    for name in files:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+def bytes_of(run, folder):
+    save(run.model, folder)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def upside_down(table):
+    """Return the same history from files written in another order."""
+    turned = {
+        name: getattr(table, name).sample(frac=1, random_state=3, ignore_index=True)
+        for name in ("leads", "activities", "stage_changes", "attribute_changes")
+    }
+    return replace(table, **turned)
+
+
+def test_neither_a_second_run_nor_the_order_of_rows_changes_a_byte(company, trained, tmp_path):
+    table, agreement = company()
+    one = bytes_of(trained, tmp_path / "one")
+    assert bytes_of(train(table, agreement), tmp_path / "two") == one
+    assert bytes_of(train(upside_down(table), agreement), tmp_path / "three") == one
+
+
+ANOTHER_PROCESS = """
+import sys
+import pandas as pd
+from leadlight.agreement.terms import parse
+from leadlight.core.artifact import save
+from leadlight.core.source import read_history
+from leadlight.training.run import train
+from pathlib import Path
+data, out = map(Path, sys.argv[1:])
+table = read_history(data, now=pd.Timestamp("2026-11-23", tz="UTC"))
+save(train(table, parse((data / "agreement.toml").read_text())).model, out)
+"""
+
+
+def test_another_process_with_other_hashes_and_threads_gives_the_same_bytes(folder_of, trained, tmp_path):
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")
+    where = [str(folder_of()), str(tmp_path / "two")]
+    subprocess.run(
+        [sys.executable, "-c", ANOTHER_PROCESS, *where],
+        env={**os.environ, **threads, "PYTHONHASHSEED": "7"},
+        check=True,
+    )
+    two = {path.name: path.read_bytes() for path in sorted((tmp_path / "two").iterdir())}
+    assert two == bytes_of(trained, tmp_path / "one")
+
+
+def test_the_order_of_rows_of_a_flat_export_changes_no_byte_where_a_column_orders_it(tmp_path):
+    table = flat(400)
+    rows = np.random.default_rng(0).permutation(400)
+    converted, order = (c.iloc[rows].reset_index(drop=True) for c in (table.outcome.converted, table.outcome.order))
+    turned = replace(
+        table,
+        leads=table.leads.iloc[rows].reset_index(drop=True),
+        outcome=replace(table.outcome, converted=converted, order=order),
+    )
+    one, two = (bytes_of(train(found, parse("")), tmp_path / name) for name, found in (("a", table), ("b", turned)))
+    assert one == two
+
+
+def test_inner_folds_keep_the_embargo_too(trained):
+    told = trained.report.split
+    assert len(told["inner_folds"]) >= 3
+    for fold in told["inner_folds"]:
+        gap = pd.Timestamp(fold["validate"]["first"]) - pd.Timestamp(fold["learn_until"])
+        assert gap >= pd.Timedelta(days=told["embargo_days"]).floor("D")
+
+
+def test_evidence_is_of_the_moments_that_the_model_was_made_from(trained):
+    model, told = trained.model, trained.report.moments
+    assert model.baseline.leads == told["leads"]
+    assert 0 < model.baseline.conversions <= told["conversions"]
+    lately, never = model.evidence["demo_request"].cell(6.0), model.evidence["demo_request"].missing
+    assert lately.conversions / lately.leads > 2 * never.conversions / never.leads
+
+
+def test_a_model_learns_what_an_unknown_account_means_though_every_lead_has_one(company):
+    """Requests may come without the account; if training never saw that, the column would say nothing then."""
+    table, agreement = company("linear", 600)
+    ids = table.leads["account_id"].fillna("solo " + table.leads["lead_id"])
+    model = train(replace(table, leads=table.leads.assign(account_id=ids)), agreement).model
+    assert model.kind == "logistic"
+    account = [i for i, f in enumerate(model.catalog.features) if f.primitive.startswith("account_")]
+    assert any(term.missing != 0 for term in model.ranker.terms if term.column in account)
+
+
+def test_words_of_the_test_part_do_not_reach_the_catalog_that_is_measured():
+    """A word that only later leads bear is to the measured model one of the rare ones, however many bear it."""
+    table, late = flat(400), np.arange(400) >= 280
+    rare = [f"rare {i}" if i % 4 == 0 else "abc"[i % 3] for i in range(400)]
+
+    def said(word):
+        words = pd.Series([word(i) if late[i] else rare[i] for i in range(400)], dtype="str")
+        return predicted(replace(table, leads=table.leads.assign(word=words)), table.leads["lead_id"][late])
+
+    assert np.array_equal(said(lambda _: "new to all"), said(lambda i: f"only {i}"))
 
 
 def test_asking_for_a_demo_raises_the_score(trained):
@@ -151,10 +254,40 @@ def test_a_planted_signal_in_a_flat_export_is_found():
     assert any("no horizon" in said for said in found.report.words)
 
 
-def test_without_an_order_figures_are_called_optimistic():
-    report = train(flat(order_by="none"), parse("")).report
-    assert report.split["optimistic"]
-    assert any("optimistic" in said for said in report.words)
+def test_without_an_order_all_leads_are_measured_by_cross_validation_called_optimistic():
+    table = flat(order_by="none")
+    found = train(table, parse(""))
+    assert found.report.split["optimistic"]
+    assert any("optimistic" in said for said in found.report.words)
+    assert sorted(found.looked_at["lead_id"]) == sorted(table.leads["lead_id"])
+    assert found.verdict == "signal"
+
+
+def turned_round(table, rows):
+    """Return a flat export with the outcomes of some leads turned round."""
+    rows = rows.to_numpy()
+    return replace(table, outcome=replace(table.outcome, converted=table.outcome.converted ^ rows))
+
+
+def predicted(table, leads):
+    looked_at = train(table, parse("")).looked_at.set_index("lead_id").loc[leads]
+    return looked_at[["logistic", "lightgbm"]].to_numpy()
+
+
+def test_outcomes_of_the_test_part_do_not_reach_its_predictions():
+    table = flat(400)
+    late = table.outcome.order >= 280
+    leads = table.leads["lead_id"][late]
+    assert np.array_equal(predicted(table, leads), predicted(turned_round(table, late), leads))
+
+
+def test_outcomes_of_a_held_out_fold_do_not_reach_its_predictions():
+    table = flat(400, order_by="none")
+    names = [f"lead {lead}" for lead in table.leads["lead_id"]]
+    held = pd.Series(share_of(names, "measuring side") < 0.2)
+    leads = table.leads["lead_id"][held]
+    assert 50 < held.sum() < 110
+    assert np.array_equal(predicted(table, leads), predicted(turned_round(table, held), leads))
 
 
 def card():
@@ -198,11 +331,12 @@ def test_columns_without_a_value_and_constants_do_no_harm():
     assert found.verdict in {"no_signal", "cannot_tell"}
 
 
-def test_scores_know_nothing_of_the_training_day_but_open_leads(company, trained):
-    table, _ = company()
+def test_the_reference_is_every_lead_that_is_open_on_the_training_day_once(company, trained):
+    table, agreement = company()
     model = trained.model
+    now = micros(table.ended_at) + 1
     assert (np.diff(model.reference) >= 0).all()
-    assert 0 < len(model.reference) <= len(table.leads)
+    assert len(model.reference) == len(open_leads(table, goal_stage=agreement.stage, as_of=now))
     assert trained.report.final["reference_leads"] == len(model.reference)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,16 +97,35 @@ def test_a_flat_export_is_cut_by_its_order_not_by_its_rows():
         assert learn.max() < validate.min()
 
 
-def test_without_an_order_the_split_is_by_account_and_called_optimistic():
-    n = 300
-    nothing = np.zeros(n, bool)
-    owner = np.arange(n) // 3
-    moments = Moments(np.arange(n), owner, nothing.astype(int), np.arange(n) % 2 == 0, ~nothing, nothing, owner)
-    names = [str(i) for i in range(100)]
+def without_order(n=300, per_account=3, converted=None):
+    nothing, owner = np.zeros(n, bool), np.arange(n) // per_account
+    converted = np.arange(n) % 2 == 0 if converted is None else converted
+    moments = Moments(np.arange(n), owner, nothing.astype(int), converted, ~nothing, nothing, owner)
+    return moments, [str(i) for i in range(n // per_account)]
+
+
+def test_without_an_order_every_account_is_measured_once_by_the_others_and_that_is_called_optimistic():
+    moments, names = without_order()
     split = split_flat(moments, names, "none")
     assert split.optimistic
     assert "optimistic" in split.way
-    assert not set(owner[split.learn]) & set(owner[split.test])
-    folds = grouped_folds(moments, names)
-    assert len(folds) == 5
-    assert sorted(np.concatenate([fold.validate for fold in folds])) == list(range(n))
+    assert split.test.all()
+    assert sorted(np.concatenate([fold.validate for fold in split.held_out])) == list(range(300))
+    for fold in split.held_out:
+        assert not set(moments.owner[fold.learn]) & set(moments.owner[fold.validate])
+        inner = grouped_folds(moments.take(fold.learn), names)
+        assert len(inner) == 5  # by another hash: else a fifth would be missing there
+
+
+def test_stretches_without_a_conversion_are_validated_on_like_any_other():
+    moments, names = company(5)
+    late = moments.when >= np.quantile(moments.when, 0.75)
+    quiet = replace(moments, converted=moments.converted & ~late)
+    one, two = (forward_folds(m, names, GAP, by_account=True) for m in (moments, quiet))
+    assert len(one) == len(two) == 9
+    assert [len(fold.validate) for fold in one] == [len(fold.validate) for fold in two]
+    assert any(not quiet.converted[fold.validate].any() for fold in two)
+    converted = np.zeros(300, bool)
+    converted[[0, 100]] = True
+    rare, names = without_order(converted=converted)
+    assert sorted(np.concatenate([fold.validate for fold in grouped_folds(rare, names)])) == list(range(300))
