@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leadlight.agreement.terms import FOR_DATED_ONLY
 from leadlight.core.artifact import Kind, ProbabilityStatus, TrainedModel
 from leadlight.training import candidates, population
 from leadlight.training.bootstrap import Accounts
@@ -125,7 +126,7 @@ def refit(
         horizon_days=None if history.is_flat else agreement.within_days,
         probability_status=status,
         points=points_of(agreement),
-        agreement=_terms(agreement),
+        agreement=_terms(agreement, flat=history.is_flat),
         hot_score=0,
         warm_score=0,
     )
@@ -135,12 +136,13 @@ def refit(
     return Refitted(replace(model, hot_score=hot, warm_score=warm), fitted, open_now)
 
 
-def _terms(agreement: Agreement) -> dict[str, Any]:
+def _terms(agreement: Agreement, *, flat: bool) -> dict[str, Any]:
+    """Return the terms that travel in the model; of a flat outcome no stage and no horizon was left open."""
     return {
         "version": agreement.version,
         "stage": agreement.stage,
         "within_days": agreement.within_days,
         "grades": dict(agreement.grades),
         "leads_per_week": agreement.leads_per_week,
-        "defaults": list(agreement.defaults),
+        "defaults": [said for said in agreement.defaults if not (flat and said in FOR_DATED_ONLY)],
     }

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from histories import history
 
+from histories import history
 from leadlight.core.catalog import Vocabulary
 from leadlight.core.history import Attribute
 from leadlight.features.timeline import Timeline

@@ -180,7 +180,8 @@ def test_a_model_learns_what_an_unknown_account_means_though_every_lead_has_one(
     """Requests may come without the account; if training never saw that, the column would say nothing then."""
     table, agreement = company("linear", 600)
     ids = table.leads["account_id"].fillna("solo " + table.leads["lead_id"])
-    model = train(replace(table, leads=table.leads.assign(account_id=ids)), agreement).model
+    found = train(replace(table, leads=table.leads.assign(account_id=ids)), replace(agreement, rules=()))
+    model = found.model
     assert model.kind == "logistic"
     account = [i for i, f in enumerate(model.catalog.features) if f.primitive.startswith("account_")]
     assert any(term.missing != 0 for term in model.ranker.terms if term.column in account)
@@ -252,6 +253,14 @@ def test_a_planted_signal_in_a_flat_export_is_found():
     assert found.model.horizon_days is None
     assert found.report.moments["youngest_tenth_base_rate"] is not None
     assert any("no horizon" in said for said in found.report.words)
+
+
+def test_a_flat_model_carries_no_open_terms_about_stages_and_horizons():
+    model = train(flat(), parse("")).model
+    said = " ".join(model.agreement["defaults"])
+    assert "Capacity" in said
+    assert "Horizon" not in said
+    assert "stage" not in said
 
 
 def test_without_an_order_all_leads_are_measured_by_cross_validation_called_optimistic():
