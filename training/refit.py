@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from leadlight.training.moments import Moments
     from leadlight.training.splits import Fold
 
-__all__ = ["Refitted", "cross_fitted_calibration", "first_validated", "refit", "taught"]
+__all__ = ["Refitted", "cross_fitted_calibration", "first_validated", "lesson_of", "refit", "taught"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ class Refitted:
     model: TrainedModel
     fitted: Fitted
     reference: NDArray[np.float64]
+
+
+def lesson_of(agreement: Agreement, at: FeaturesAt, matrix: NDArray[np.float64], moments: Moments) -> candidates.Lesson:
+    """Return what moments teach: their columns, outcomes and points, the account hidden on some of them."""
+    hidden = hidden_accounts(moments)
+    return candidates.Lesson(at.catalog, matrix, moments.converted, moments.lead, points_of(agreement), hidden)
 
 
 def cross_fitted_calibration(
@@ -107,9 +113,7 @@ def refit(
     reference : Moments
         The population of scores, one moment each.
     """
-    lesson = candidates.Lesson(
-        at.catalog, at.matrix, mature.converted, mature.lead, points_of(agreement), hidden_accounts(mature)
-    )
+    lesson = lesson_of(agreement, at, at.matrix, mature)
     ranker = candidates.fit(kind, lesson, params, seed=seed)
     predictions = candidates.cross_fit(kind, lesson, folds, params, seed=seed)
     fitted = cross_fitted_calibration(predictions, mature, candidates.raw(ranker, at.matrix), seed)

@@ -22,10 +22,10 @@ from leadlight.core.clock import to_micros
 from leadlight.training import candidates, measure, plots, telling
 from leadlight.training.bootstrap import Accounts, Interval, areas
 from leadlight.training.choice import Verdict, VerdictWord, choose, judge, probability_status, would_tell
-from leadlight.training.features_at import FeaturesAt, hidden_accounts, points_of
+from leadlight.training.features_at import FeaturesAt
 from leadlight.training.moments import AsDrawn, Moments, by_lead_id, draw_dated, draw_flat, open_leads, owners
 from leadlight.training.parts import Contest, Ground, Outcome
-from leadlight.training.refit import Refitted, cross_fitted_calibration, first_validated, refit, taught
+from leadlight.training.refit import Refitted, cross_fitted_calibration, first_validated, lesson_of, refit, taught
 from leadlight.training.report import Report
 from leadlight.training.splits import Fold, Split, forward_folds, grouped_folds, split_dated, split_flat
 
@@ -185,7 +185,7 @@ class _Job:
     def contest(self, ground: Ground, at: FeaturesAt) -> Contest:
         """Tune every candidate on the inner folds, calibrate it on what it said there, and choose."""
         learn = ground.learn
-        lesson = self._lesson(at, ground.split.learn, learn)
+        lesson = lesson_of(self.agreement, at, at.matrix[ground.split.learn], learn)
         folds = self.folds(learn, ground.drawn.gap)
         params, tuning, ahead, fitted, rankers = {}, {}, {}, {}, {}
         since = 0
@@ -204,11 +204,6 @@ class _Job:
         later = learn.take(predictions.rows)
         accounts = Accounts.draw(later.owner, self.seed)
         return areas(predictions.raw, later.converted, accounts, block=predictions.block)
-
-    def _lesson(self, at: FeaturesAt, rows: NDArray[np.bool_], moments: Moments) -> candidates.Lesson:
-        hidden = hidden_accounts(moments)
-        points = points_of(self.agreement)
-        return candidates.Lesson(at.catalog, at.matrix[rows], moments.converted, moments.lead, points, hidden)
 
     def test(self, ground: Ground, at: FeaturesAt, contest: Contest) -> Outcome:
         """Measure all candidates once, after the choice."""
@@ -248,7 +243,7 @@ class _Job:
             return {"note": "the same as the test part: each lead has one moment"}
         split, kind = ground.split, contest.choice.kind
         earlier, later = ground.mature.take(split.deployed_learn), ground.mature.take(split.deployed_test)
-        lesson = self._lesson(at, split.deployed_learn, earlier)
+        lesson = lesson_of(self.agreement, at, at.matrix[split.deployed_learn], earlier)
         ranker = candidates.fit(kind, lesson, contest.params[kind], seed=self.seed)
         line = contest.fitted[kind].line
         if contest.fitted[kind].used != "nothing":

@@ -138,6 +138,9 @@ def _more_words(history: History, ground: Ground) -> Iterator[str]:
         yield "No order was given, so figures are optimistic: later leads may differ from earlier ones."
     if any(attribute.known == "exported" for attribute in history.attributes):
         yield "Some attributes are as exported, not as known then: one filled after the outcome would flatter."
+    known = history.leads["account_id"].notna()
+    if not history.is_flat and known.any() and not known.all():
+        yield "Accounts are as exported: if a lead gets one only as it converts, whether it has one gives that away."
 
 
 def _candidates(contest: Contest, outcome: Outcome) -> tuple[CandidateReport, ...]:

@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from datasets import dataset, mapping
 from leadlight.agreement.terms import parse
@@ -62,8 +63,9 @@ def reference(kind, frame, converted, learn, test):
         columns = ColumnTransformer([("words", encode, words), ("numbers", "passthrough", numbers)])
         native = [True] * len(words) + [False] * len(numbers)
         model = make_pipeline(columns, HistGradientBoostingClassifier(categorical_features=native, random_state=0))
-    model.fit(frame[learn], converted[learn])
-    return model.predict_proba(frame[test])[:, 1]
+    with threadpool_limits(1):  # on a busy machine OpenMP's threads wait for each other a hundred times over
+        model.fit(frame[learn], converted[learn])
+        return model.predict_proba(frame[test])[:, 1]
 
 
 def compare(ours, theirs, converted, owner):
