@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PURE = ("features/", "agreement/")
 CLOCKS = re.compile(r"\b(datetime\.now|utcnow|Timestamp\.now|Timestamp\.today|date\.today|time\.time)\b")
 MACHINE = re.compile(r"/(home|root|work|farm|Users)/\w")
-ADDRESS = re.compile(r"(index-url|https?://[^\s\"')]*(pypi|npmjs|debian)\b)")
-LATER = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b|for now\b")
+# Written in pieces, so that these two lines are not found by what they look for.
+ADDRESS = re.compile(r"(index" r"-url|https?://[^\s\"')]*(pypi|npmjs|debian)\b)")
+LATER = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|NotImplemented" r"Error)\b|for" r" now\b")
 GUARD = 'if __name__ != "leadlight.'
 LARGEST = 600
 
