@@ -19,7 +19,7 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	$(BIN)/python -c 'from leadlight.features.warm import warm; warm()'
+	$(BIN)/python -c 'from leadlight.features import warm as f; from leadlight.treeshap import warm as t; f.warm(); t.warm()'
 	@touch $(READY)
 
 demo: $(READY) ## simulate a company, train, promote, score, print the ranking, serve on 127.0.0.1:8000 (Ctrl-C ends it)
@@ -44,7 +44,7 @@ types: $(READY) $(VIEW)
 
 $(VIEW): # type checkers can't follow the package map, so they get links
 	mkdir -p $(VIEW)/leadlight
-	for room in core agreement features training serving cli; do ln -sfn ../../../$$room $(VIEW)/leadlight/$$room; done
+	for room in treeshap core agreement features training serving cli; do ln -sfn ../../../$$room $(VIEW)/leadlight/$$room; done
 
 browser: ## install Debian's Chromium where there is none (needs root and apt)
 	@command -v chromium chromium-browser google-chrome >/dev/null || \

@@ -3,7 +3,7 @@
 Both kinds answer the same question in the same form: ``base + contributions.sum(axis=1)`` is the raw log-odds.
 For an additive model a column's share is its term less the term's mean over the training moments, which is its
 exact Shapley value under independent columns (Štrumbelj & Kononenko 2014). For boosted trees it is path-dependent
-TreeSHAP (Lundberg et al. 2020, Nature Machine Intelligence 2) as LightGBM computes it.
+TreeSHAP (Lundberg et al. 2020, Nature Machine Intelligence 2), computed by `leadlight.treeshap`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+
+from leadlight.treeshap import TreeShap, Unsupported
 
 if TYPE_CHECKING:
     import lightgbm
@@ -166,8 +168,28 @@ class Boosted:
 
         return lightgbm.Booster(model_str=self.text)
 
+    @cached_property
+    def refused(self) -> str | None:
+        """Why `leadlight.treeshap` can't explain these trees, so that LightGBM does it, slower; None if it can."""
+        return self._explainer if isinstance(self._explainer, str) else None
+
+    @cached_property
+    def _explainer(self) -> TreeShap | str:
+        try:
+            return TreeShap(self.text, columns=self.inputs, groups=self.inputs)
+        except Unsupported as error:
+            return str(error)
+
     def contributions(self, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """See `Ranker.contributions`."""
+        """See `Ranker.contributions`. A row's shares are the same bits alone and among others."""
+        explainer = self._explainer
+        if isinstance(explainer, str):
+            return self._by_lightgbm(matrix)
+        shares = np.zeros(matrix.shape)
+        shares[:, : explainer.n_outputs] = explainer.explain(matrix, kernel="row").shares
+        return explainer.base, shares
+
+    def _by_lightgbm(self, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         columns = list(self.inputs)
         raw = np.asarray(self.booster.predict(matrix[:, columns], pred_contrib=True, num_threads=1))
         shares = np.zeros(matrix.shape)
