@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 VIEW := build/view
 
-.PHONY: help install demo test proof check lint types browser lock pictures clean
+.PHONY: help install demo test proof check lint types browser lock peers pictures clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,8 +57,13 @@ lock: $(READY) ## resolve the dependencies anew, with hashes and without any add
 	$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
 
+peers: $(READY) ## set up build/peers with the rivals that benchmarks/explain compares with (needs Python 3.12)
+	$(BIN)/uv venv --quiet --allow-existing --python 3.12 build/peers
+	$(BIN)/uv pip install --quiet --python build/peers/bin/python --require-hashes -r benchmarks/peers.lock
+
 pictures: $(READY) ## make README's pictures anew from the running pages
 	$(BIN)/python scripts/pictures.py
 
-clean: ## remove what was built (not your data)
+clean: ## remove what was built, compiled loops included (not your data); after editing one, `make clean install`
+	find treeshap features -name '*.nb[ic]' -delete
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

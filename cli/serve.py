@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -27,6 +28,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API, and with --data the pages for reps."""
+    if data is None:
+        gc.disable()  # all that is loaded now stays; the service turns it on again once it is ready
     from leadlight.core import settings
     from leadlight.core.clock import FixedClock, SystemClock
     from leadlight.serving.run import serve as run_service

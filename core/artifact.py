@@ -9,11 +9,13 @@ installed. Its bytes carry no time and no path.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -30,10 +32,12 @@ __all__ = [
     "FORMAT",
     "Calibration",
     "Cell",
+    "Confidence",
     "Evidence",
     "Kind",
     "ProbabilityStatus",
     "Scored",
+    "ScoredOne",
     "TrainedModel",
     "decode",
     "encode_frame",
@@ -53,6 +57,7 @@ _NORMAL_95: Final = 1.959964
 
 Kind = Literal["scorecard", "logistic", "lightgbm"]
 ProbabilityStatus = Literal["calibrated", "rank_only", "points_only"]
+Confidence = Literal["high", "medium", "low"]
 
 
 @dataclass(frozen=True)
@@ -79,18 +84,27 @@ class Calibration:
         """
         if len(self.draws) == 0:
             return np.full((len(raw), 2), np.nan)
-        (mean_a, mean_b), (var_a, var_b, cov) = self._spread
+        mean_a, mean_b, var_a, var_b, cov = self._spread
         middle = mean_a + mean_b * raw
-        width = _NORMAL_95 * np.sqrt(np.maximum(var_a + raw * (2.0 * cov + raw * var_b), 0.0))
-        return np.stack([middle - width, middle + width], axis=1)
+        half = _NORMAL_95 * np.sqrt(np.maximum(var_a + raw * (2.0 * cov + raw * var_b), 0.0))
+        return np.stack([middle - half, middle + half], axis=1)
+
+    def width(self, raw: float) -> float:
+        """Return how wide `interval` is for one moment, to the same bits."""
+        if len(self.draws) == 0:
+            return math.nan
+        mean_a, mean_b, var_a, var_b, cov = self._spread
+        middle = mean_a + mean_b * raw
+        half = _NORMAL_95 * math.sqrt(max(var_a + raw * (2.0 * cov + raw * var_b), 0.0))
+        return (middle + half) - (middle - half)
 
     @cached_property
-    def _spread(self) -> tuple[NDArray[np.float64], tuple[float, float, float]]:
+    def _spread(self) -> tuple[float, float, float, float, float]:
         """Means of intercept and slope over the draws; their variances and covariance."""
         mean = self.draws.mean(axis=0)
         gap = self.draws - mean
         both = gap.T @ gap / len(gap)
-        return mean, (float(both[0, 0]), float(both[1, 1]), float(both[0, 1]))
+        return float(mean[0]), float(mean[1]), float(both[0, 0]), float(both[1, 1]), float(both[0, 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +177,30 @@ class Scored:
     contributions: NDArray[np.float64]
     interval: NDArray[np.float64]
 
-    def confidence(self, row: int) -> Literal["high", "medium", "low"]:
-        """Say how sure the calibrated chance is, by the width of its interval."""
-        low, high = self.interval[row]
-        width = high - low
-        if np.isnan(width) or width > CONFIDENCE_WIDTHS[1]:
-            return "low"
-        return "high" if width <= CONFIDENCE_WIDTHS[0] else "medium"
+    def each(self) -> list[ScoredOne]:
+        """Return the moments one by one."""
+        columns = self.score.tolist(), self.probability.tolist(), self.log_odds.tolist(), self.interval.tolist()
+        return [
+            ScoredOne(score, probability, log_odds, self.base_log_odds, _confidence(high - low))
+            for score, probability, log_odds, (low, high) in zip(*columns, strict=True)
+        ]
+
+
+class ScoredOne(NamedTuple):
+    """The answer for one moment; the fields are those of `Scored`."""
+
+    score: int
+    probability: float
+    log_odds: float
+    base_log_odds: float
+    confidence: Confidence
+
+
+def _confidence(width: float) -> Confidence:
+    """Say how sure the calibrated chance is, by the width of its interval."""
+    if width != width or width > CONFIDENCE_WIDTHS[1]:
+        return "low"
+    return "high" if width <= CONFIDENCE_WIDTHS[0] else "medium"
 
 
 @dataclass(frozen=True)
@@ -243,6 +274,29 @@ class TrainedModel:
             interval=self.calibration.interval(raw),
         )
 
+    def score_each(self, matrix: NDArray[np.float64]) -> tuple[list[ScoredOne], NDArray[np.float64]]:
+        """Score moments; return them one by one, and the contributions, shape (n_moments, n_features).
+
+        The same bits as `score`; one moment alone does not pay the price of arrays of one.
+        """
+        if len(matrix) == 1:
+            return self._score_one(matrix)
+        scored = self.score(matrix)
+        return scored.each(), scored.contributions
+
+    def _score_one(self, matrix: NDArray[np.float64]) -> tuple[list[ScoredOne], NDArray[np.float64]]:
+        base, shares = self.ranker.contributions(matrix)
+        slope, intercept = self.calibration.slope, self.calibration.intercept
+        contributions = slope * shares
+        base_log_odds = float(intercept + slope * base)
+        log_odds = float(base_log_odds + np.add.reduce(contributions[0]))
+        raw = float(base + np.add.reduce(shares[0]))
+        # numpy's own functions for the sigmoid: those of math may differ in the last bit
+        probability = float(np.exp(-np.logaddexp(0.0, -log_odds)))
+        confidence = _confidence(self.calibration.width(raw))
+        score = self._percentile_of_one(log_odds)
+        return [ScoredOne(score, probability, log_odds, base_log_odds, confidence)], contributions
+
     def percentile(self, log_odds: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return each value's percentile among the reference, mid-rank for ties, rounded to a whole number.
 
@@ -253,6 +307,17 @@ class TrainedModel:
         upto = np.searchsorted(self._rounded_reference, seen, side="right")
         share = (below + upto) / (2.0 * max(len(self.reference), 1))
         return np.floor(100.0 * share + 0.5).astype(np.int64)
+
+    def _percentile_of_one(self, log_odds: float) -> int:
+        seen = round(log_odds * 1e9) / 1e9 if math.isfinite(log_odds) else log_odds  # as np.round does
+        reference = self._sorted_reference
+        share = (bisect_left(reference, seen) + bisect_right(reference, seen)) / (2.0 * max(len(reference), 1))
+        return math.floor(100.0 * share + 0.5)
+
+    @cached_property
+    def _sorted_reference(self) -> list[float]:
+        reference: list[float] = self._rounded_reference.tolist()
+        return reference
 
     @cached_property
     def _rounded_reference(self) -> NDArray[np.float64]:
@@ -268,8 +333,18 @@ class TrainedModel:
 
     def scorecard_points(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the hand-picked points, shape (n,); zeros where the agreement has none."""
-        columns = [self.catalog.position[name] for name in self.points]
-        return np.asarray(matrix[:, columns] @ np.array(list(self.points.values()), dtype=float))
+        total = np.zeros(len(matrix))
+        for column, points in self._card:  # in their order, so that one row alone gets the same bits
+            total += matrix[:, column] * points
+        return total
+
+    def scorecard_points_of_one(self, values: Sequence[float]) -> float:
+        """Return the hand-picked points of one row of catalog columns."""
+        return sum((values[column] * points for column, points in self._card), 0.0)
+
+    @cached_property
+    def _card(self) -> tuple[tuple[int, float], ...]:
+        return tuple((self.catalog.position[name], float(points)) for name, points in self.points.items())
 
 
 def encode_values(catalog: Catalog, values: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -288,12 +363,13 @@ def _code(feature: Feature, value: Any) -> float:
 
 def decode(catalog: Catalog, row: NDArray[np.float64]) -> dict[str, float | str | None]:
     """Return one matrix row as values by column name, fit for JSON; missing is None."""
-    values: dict[str, float | str | None] = {}
-    for feature, x in zip(catalog.features, row.tolist(), strict=True):
-        if feature.kind == "number":
-            values[feature.name] = None if x != x else x
-        else:
-            values[feature.name] = None if x == CODE_NOT_KNOWN else feature.level_name(x)
+    found = row.tolist()
+    values: dict[str, float | str | None] = dict(
+        zip(catalog.columns, [None if x != x else x for x in found], strict=True)
+    )
+    for column, feature in catalog.categories:
+        code = found[column]
+        values[feature.name] = None if code == CODE_NOT_KNOWN else feature.level_name(code)
     return values
 
 

@@ -101,7 +101,8 @@ class Feature:
 
     def level_name(self, code: float) -> str:
         """Return the name of a level's code, ``(not known)`` and ``(other)`` included."""
-        return (NOT_KNOWN, OTHER, *self.levels)[int(code)]
+        place = int(code)
+        return self.levels[place - 2] if place >= 2 else (NOT_KNOWN, OTHER)[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,11 @@ class Catalog:
     def inputs(self) -> tuple[int, ...]:
         """Column numbers that learned models see (the rest only feed the points)."""
         return tuple(i for i, feature in enumerate(self.features) if not feature.card)
+
+    @cached_property
+    def categories(self) -> tuple[tuple[int, Feature], ...]:
+        """Column number and feature of each category."""
+        return tuple((i, feature) for i, feature in enumerate(self.features) if feature.kind == "category")
 
     @cached_property
     def groups(self) -> tuple[str, ...]:

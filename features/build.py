@@ -109,17 +109,20 @@ def build(
     plan = compile_plan(catalog)
     moments = Moments(_writable(moments.lead), _writable(moments.as_of))
     _check_fit(catalog, timeline, moments)
-    known = np.ones(moments.lead.size, np.bool_) if account_known is None else np.asarray(account_known, np.bool_)
-    prepared = plan.account and plan.account.prepare(timeline)
     out = np.empty((moments.lead.size, plan.n_features))
+    asks_accounts = plan.account if timeline.accounts.start.size > 1 else None
+    if plan.account is not None and asks_accounts is None:  # no lead's account is known: nothing to walk through
+        out[:, plan.account.operations[:, 3]] = np.nan
+    known = np.ones(moments.lead.size, np.bool_) if account_known is None else np.asarray(account_known, np.bool_)
+    prepared = asks_accounts and asks_accounts.prepare(timeline)
 
     def work(rows: slice) -> None:
         asked = Moments(moments.lead[rows], moments.as_of[rows])
         for family in (plan.profile, plan.activity, plan.cycle):
             if family is not None:
                 family.write(timeline, asked, out[rows])
-        if plan.account is not None and prepared is not None:
-            plan.account.write(timeline, asked, known[rows], prepared, out[rows])
+        if asks_accounts is not None and prepared is not None:
+            asks_accounts.write(timeline, asked, known[rows], prepared, out[rows])
 
     _spread(work, moments.lead.size)
     return out

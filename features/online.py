@@ -1,24 +1,64 @@
-"""A timeline of one lead, from plain data and without pandas: what a request brings.
+"""A timeline of leads from plain data and without pandas: what a request brings, one lead or a batch of them.
 
 The same arrays and the same loops as for a whole history; only the encoding differs, and the tests hold both to the
-same bits.
+same bits. Each record stands alone: what one says of a colleague no other one hears.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from leadlight.core.catalog import CODE_NOT_KNOWN, CODE_OTHER, Vocabulary, level_word
 from leadlight.core.clock import NEVER
 from leadlight.features.memo import by_identity
-from leadlight.features.timeline import Events, Timeline, assemble, known_since, number_of
+from leadlight.features.order import Numbers
+from leadlight.features.timeline import NO_EVENTS, Events, Timeline, assemble, known_since, number_of
 
-__all__ = ["timeline_of"]
+__all__ = ["Record", "timeline_of", "timeline_of_all"]
 
 Row = Mapping[str, Any]
+
+
+class Record(Protocol):
+    """What is known of one lead; `timeline_of` says what each part holds."""
+
+    @property
+    def lead(self) -> Row:
+        """The lead itself."""
+        ...
+
+    @property
+    def activities(self) -> Sequence[Row]:
+        """Its activities."""
+        ...
+
+    @property
+    def stage_changes(self) -> Sequence[Row]:
+        """Its stage changes."""
+        ...
+
+    @property
+    def attribute_changes(self) -> Sequence[Row]:
+        """Its attributes that moved."""
+        ...
+
+    @property
+    def account(self) -> Row | None:
+        """Its colleagues."""
+        ...
+
+
+class _Told(NamedTuple):
+    """A `Record` of loose parts."""
+
+    lead: Row
+    activities: Sequence[Row]
+    stage_changes: Sequence[Row]
+    attribute_changes: Sequence[Row]
+    account: Row | None
 
 
 class _Codes(NamedTuple):
@@ -79,25 +119,43 @@ def timeline_of(
         ...}]}``: the
         colleagues; None: the account is not known. Events of leads that ``leads`` does not list are left out.
     """
+    return timeline_of_all(vocabulary, [_Told(lead, activities, stage_changes, attribute_changes, account)])
+
+
+def timeline_of_all(vocabulary: Vocabulary, records: Sequence[Record]) -> Timeline:
+    """Return the timeline of many leads; row i is record i's lead, their colleagues follow.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+        Of the model's catalog.
+    records : sequence of Record
+        Each as `timeline_of` takes it.
+    """
     codes = _codes(vocabulary)
-    colleagues = _colleagues(lead, account)
-    leads = [lead, *colleagues.values()]
-    rows = {lead_id: row for row, lead_id in enumerate(colleagues, start=1)}
-    theirs = account or {}
-    created = np.array([_time(one, "created_at") for one in leads], dtype=np.int64)
-    recorded = np.array([_time(one, "recorded_at") for one in leads], dtype=np.int64)
-    belongs = np.full(len(leads), -1 if account is None else 0, dtype=np.int64)
-    acts = _with_rows(activities, theirs.get("activities", ()), rows)
-    steps = _with_rows(stage_changes, theirs.get("stage_changes", ()), rows)
-    moves = [(0, change) for change in attribute_changes if change["attribute"] in codes.attributes]
+    leads: list[Row] = [record.lead for record in records]
+    belongs = [-1 if record.account is None else place for place, record in enumerate(records)]
+    acts: _Rows = []
+    steps: _Rows = []
+    moves: _Rows = []
+    for place, record in enumerate(records):
+        acts += [(place, row) for row in record.activities]
+        steps += [(place, row) for row in record.stage_changes]
+        moves += [(place, row) for row in record.attribute_changes if row["attribute"] in codes.attributes]
+        if record.account is not None:
+            rows = _take_in(record, place, leads, belongs)
+            acts += _of_known(record.account.get("activities", ()), rows)
+            steps += _of_known(record.account.get("stage_changes", ()), rows)
+    created = np.array([_time(lead, "created_at") for lead in leads], dtype=np.int64)
+    recorded = np.array([_time(lead, "recorded_at") for lead in leads], dtype=np.int64)
     return Timeline(
         vocabulary,
         *assemble(
             vocabulary,
             created,
             known_since(created, recorded),
-            belongs,
-            _base(lead.get("attributes", {}), codes, len(leads)),
+            np.array(belongs, dtype=np.int64),
+            _base(records, codes, len(leads)),
             _events(acts, *_activity_codes(acts, codes)),
             _events(steps, [codes.stages.get(row["stage"], len(codes.stages)) for _, row in steps], [0.0] * len(steps)),
             _events(
@@ -109,14 +167,23 @@ def timeline_of(
     )
 
 
-def _colleagues(lead: Row, account: Row | None) -> dict[str, Row]:
-    own_id = lead.get("lead_id")
-    return {one["lead_id"]: one for one in (account or {}).get("leads", ()) if one["lead_id"] != own_id}
+_Rows = list[tuple[int, Row]]
+"""Events, each with the row of its lead."""
 
 
-def _with_rows(own: Sequence[Row], theirs: Sequence[Row], rows: Mapping[str, int]) -> list[tuple[int, Row]]:
-    """Return events with the row of their lead: the lead's own, then those of known colleagues."""
-    return [*((0, row) for row in own), *((rows[row["lead_id"]], row) for row in theirs if row["lead_id"] in rows)]
+def _take_in(record: Record, place: int, leads: list[Row], belongs: list[int]) -> dict[str, int]:
+    """Add a record's colleagues to the leads, and return the row of each."""
+    own_id = record.lead.get("lead_id")
+    account = record.account or {}
+    colleagues = {one["lead_id"]: one for one in account.get("leads", ()) if one["lead_id"] != own_id}
+    rows = {lead_id: row for row, lead_id in enumerate(colleagues, start=len(leads))}
+    leads += colleagues.values()
+    belongs += [place] * len(colleagues)
+    return rows
+
+
+def _of_known(events: Sequence[Row], rows: Mapping[str, int]) -> _Rows:
+    return [(rows[row["lead_id"]], row) for row in events if row["lead_id"] in rows]
 
 
 def _time(row: Row, key: str) -> int:
@@ -124,15 +191,18 @@ def _time(row: Row, key: str) -> int:
     return NEVER if when is None else when
 
 
-def _events(rows: Sequence[tuple[int, Row]], code: Sequence[int], value: Sequence[float]) -> Events:
-    occurred = np.array([_time(row, "occurred_at") for _, row in rows], dtype=np.int64)
-    recorded = np.array([_time(row, "recorded_at") for _, row in rows], dtype=np.int64)
-    lead = np.array([lead for lead, _ in rows], dtype=np.int64)
-    known = known_since(occurred, recorded)
-    return Events(lead, occurred, known, np.array(code, dtype=np.int64), np.array(value, dtype=np.float64))
+def _events(rows: _Rows, code: Sequence[int], value: Sequence[float]) -> Events:
+    if not rows:
+        return NO_EVENTS
+    lead = [lead for lead, _ in rows]
+    occurred = [_time(row, "occurred_at") for _, row in rows]
+    recorded = [_time(row, "recorded_at") for _, row in rows]
+    # one array for all whole numbers: making an array costs more than what it holds
+    whole = np.array([lead, occurred, recorded, code], dtype=np.int64)
+    return Events(whole[0], whole[1], known_since(whole[1], whole[2]), whole[3], np.array(value, dtype=np.float64))
 
 
-def _activity_codes(rows: Sequence[tuple[int, Row]], codes: _Codes) -> tuple[list[int], list[float]]:
+def _activity_codes(rows: _Rows, codes: _Codes) -> tuple[list[int], list[float]]:
     n_channels, other = len(codes.channels) + 2, len(codes.types)
     kinds = [codes.types.get(row["type"], other) * n_channels + _channel(row.get("channel"), codes) for _, row in rows]
     return kinds, [number_of(row.get("value")) for _, row in rows]
@@ -142,10 +212,12 @@ def _channel(channel: str | None, codes: _Codes) -> int:
     return CODE_NOT_KNOWN if channel is None else codes.channels.get(channel, CODE_OTHER)
 
 
-def _base(attributes: Mapping[str, Any], codes: _Codes, n_leads: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Encode the lead's attributes; colleagues' are never looked at."""
+def _base(records: Sequence[Record], codes: _Codes, n_leads: int) -> Numbers:
+    """Encode the leads' attributes; colleagues' are never looked at."""
     base = np.full((n_leads, len(codes.attributes)), np.nan)
-    base[0] = [_encode(name, attributes.get(name), codes) for name in codes.attributes]
+    for place, record in enumerate(records):
+        attributes = record.lead.get("attributes", {})
+        base[place] = [_encode(name, attributes.get(name), codes) for name in codes.attributes]
     return base
 
 

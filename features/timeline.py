@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from leadlight.core.history import History
 
 __all__ = [
+    "NO_EVENTS",
     "Accounts",
     "Activities",
     "AttributeChanges",
@@ -117,6 +118,11 @@ class Events(NamedTuple):
     value: Numbers
 
 
+_NONE: Final = np.zeros(0, np.int64)
+NO_EVENTS: Final = Events(_NONE, _NONE, _NONE, _NONE, np.zeros(0))
+"""Nothing happened: most requests bring no attribute that moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """A history as sorted arrays.
@@ -203,17 +209,19 @@ def assemble(
 
 def _sorted(n_groups: int, events: Events, group: Ints | None = None) -> tuple[Ints, Ints, Ints, Ints, Numbers, Ints]:
     lead, time, known, code, value = events
+    if lead.size == 0:
+        return np.zeros(n_groups + 1, np.int64), time, known, code, value, lead
     start, order = sort_events(n_groups, lead if group is None else group, time, known, code, value)
     return start, time[order], known[order], code[order], value[order], order
 
 
 def _accounts(account: Ints, lead_known: Ints, activities: Events) -> Accounts:
     n_accounts = int(account.max(initial=-1)) + 1
+    if n_accounts == 0:
+        none, start = NO_EVENTS.time, np.zeros(1, np.int64)
+        return Accounts(account, lead_known, start, none, none, start, none, none, none)
     rows = np.arange(account.size)
     start, members = sort_events(n_accounts, account, lead_known, lead_known, rows, np.zeros(account.size))
-    if n_accounts == 0:
-        nothing = np.zeros(0, np.int64)
-        return Accounts(account, lead_known, start, lead_known[members], members, start, nothing, nothing, nothing)
     group = np.where(activities.lead < 0, -1, account[activities.lead])
     events = _sorted(n_accounts, activities, group)
     lead = activities.lead[events[5]]

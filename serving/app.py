@@ -15,15 +15,15 @@ from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import Clock
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
-from leadlight.serving.api import answer_schemas, problems, schemas
-from leadlight.serving.api.routes import router
+from leadlight.serving.api import answer_schemas, problems, routes, schemas
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
 from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
+from leadlight.serving.metrics import Measured, Metrics
 from leadlight.serving.store.database import ReceiptDatabase
 from leadlight.serving.store.ids import ReceiptIds
-from leadlight.serving.store.keeper import ReceiptKeeper
+from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
 from leadlight.serving.store.spool import Spool
 from leadlight.serving.web.routes import mount
 
@@ -42,8 +42,9 @@ def create_app(
     clock: Clock,
     model: TrainedModel | None = None,
     version: int | None = None,
-    store: ReceiptKeeper | None = None,
+    store: Keeper | None = None,
     history: History | None = None,
+    loaded: Callable[[], object] | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -57,22 +58,26 @@ def create_app(
         Says what "now" is: the default ``as_of`` and the limit of any.
     model, version : TrainedModel, int, optional
         Serve this one instead of the champion cached in the home.
-    store : ReceiptKeeper, optional
-        Instead of the settings' database and the spool in the home.
+    store : Keeper, optional
+        Instead of the settings' database and the spool in the home. With
+        `leadlight.serving.store.keeper.KeepsNothing`, for measuring alone, no receipt is made.
     history : History, optional
         Whose open leads the pages list.
+    loaded : callable, optional
+        Called once the model is loaded, or can't be, in the thread that does it; the pages are prepared afterwards.
     """
     keeper = store or ReceiptKeeper(ReceiptDatabase(settings.database), Spool(settings.home_path / SPOOL_FILE))
-    desk = Desk(settings, clock, Champion(_finder(settings, model, version)), keeper, ReceiptIds(clock))
+    champion = Champion(_finder(settings, model, version))
+    desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion))
     pages = None if history is None else LatePages(desk, history)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
-        loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages))
+        loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
         yield
         await loading
-        await asyncio.to_thread(keeper.close)
+        await asyncio.to_thread(desk.close)
 
     app = FastAPI(
         title="Leadlight API",
@@ -84,8 +89,9 @@ def create_app(
     )
     app.state.desk = desk
     app.state.pages = pages
-    app.include_router(router())
+    routes.install(app.router)
     mount(app)
+    app.add_middleware(Measured, metrics=desk.metrics)
     app.add_middleware(HeadAsGet)
     problems.install(app)
     app.openapi = _describing(app)  # type: ignore[method-assign] # FastAPI's own way to extend the document
@@ -100,8 +106,10 @@ def _finder(
     return lambda: (model, 0 if version is None else version)
 
 
-def _load(desk: Desk, pages: LatePages | None) -> None:
+def _load(desk: Desk, pages: LatePages | None, loaded: Callable[[], object] | None) -> None:
     desk.champion.load()
+    if loaded is not None:
+        loaded()
     if pages is not None:
         pages.prepare()
 

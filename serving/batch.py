@@ -172,7 +172,7 @@ def _frame(scorer: Scorer, answers: list[Answer], reasons: int, *, dated: bool) 
     columns["why"] = _text(["; ".join(reason.text for reason in why_of(a.reasons)) or None for a in answers])
     columns["other_reasons_impact"] = _numbers([a.other_reasons_impact for a in answers])
     columns["scorecard_points"] = _numbers([a.scorecard_points for a in answers])
-    columns["reasons"] = _text([_json(a.reason_documents) for a in answers])
+    columns["reasons"] = _text([a.reasons_json.decode() for a in answers])
     for place in range(reasons):
         columns[f"reason_{place + 1}"] = _text([_said(a.reasons, place) for a in answers])
     columns["missing"] = _text([_json(a.missing) for a in answers])

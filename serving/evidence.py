@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -18,7 +18,7 @@ from leadlight.features.words import stage_name
 from leadlight.serving.sets import describe
 from leadlight.serving.words import number, percent, say
 
-__all__ = ["MIN_EITHER", "MIN_LEADS", "Finding", "Findings", "find", "wilson"]
+__all__ = ["MIN_EITHER", "MIN_LEADS", "Finding", "cells", "find", "wilson"]
 
 MIN_LEADS: Final = 30
 MIN_EITHER: Final = 5
@@ -92,7 +92,7 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def find(model: TrainedModel, topic: str, values: list[float], impact: float, language: str) -> Finding:
+def find(model: TrainedModel, topic: str, values: Sequence[float], impact: float, language: str) -> Finding:
     """Return what became of earlier leads like this one.
 
     Parameters
@@ -100,7 +100,7 @@ def find(model: TrainedModel, topic: str, values: list[float], impact: float, la
     model : TrainedModel
     topic : str
         Topic of the catalog.
-    values : list of float
+    values : sequence of float
         The lead's row, catalog columns.
     impact : float
         Log-odds of the reason that the evidence stands beside.
@@ -123,35 +123,15 @@ def find(model: TrainedModel, topic: str, values: list[float], impact: float, la
     return Finding(True, rate, interval, baseline, cell.leads, definition, contradicts, sentence)
 
 
-class Findings:
-    """The findings of one model: each is worked out once, for there are only so many cells of earlier leads.
+def cells(evidence: Evidence) -> Callable[[float], int | None]:
+    """Return what tells which cell a value falls in, as `Evidence.cell_number` does; one number for all without a cell.
 
-    Parameters
-    ----------
-    model : TrainedModel
+    Two values of one cell have the same finding: there are only so many cells of earlier leads.
     """
-
-    def __init__(self, model: TrainedModel) -> None:
-        self._model = model
-        self._column = {name: model.catalog.position[found.feature] for name, found in model.evidence.items()}
-        self._made: dict[tuple[str, int | None, bool, str], Finding] = {}
-
-    def of(self, topic: str, values: list[float], impact: float, language: str) -> Finding:
-        """Return what became of earlier leads like this one; the parameters are those of `find`."""
-        column = self._column.get(topic)
-        cell = None if column is None else _cell(self._model.evidence[topic], values[column])
-        key = topic, cell, impact > 0, language
-        found = self._made.get(key)
-        if found is None:
-            found = self._made[key] = find(self._model, topic, values, impact, language)
-        return found
-
-
-def _cell(evidence: Evidence, value: float) -> int | None:
-    """Return which cell a value falls in, as `Evidence.cell_number` does, and one number for all that have none."""
-    if math.isnan(value):
-        return None
-    return bisect_right(evidence.edges, value) if evidence.edges else min(int(value), len(evidence.cells))
+    edges, count = evidence.edges, len(evidence.cells)
+    if edges or count == 1:
+        return lambda value: bisect_right(edges, value) if value == value else None
+    return lambda code: min(int(code), count) if code == code else None
 
 
 def _enough(cell: Cell) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from leadlight.core.artifact import Confidence
 from leadlight.core.catalog import Component
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
 ]
 
 Band = Literal["hot", "warm", "cold"]
-Confidence = Literal["high", "medium", "low"]
 Direction = Literal["raises", "lowers"]
 
 

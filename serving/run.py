@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from leadlight.serving.app import create_app
 if TYPE_CHECKING:
     from leadlight.core.history import History
 
-__all__ = ["serve"]
+__all__ = ["serve", "settle"]
 
 
 def serve(
@@ -49,7 +50,7 @@ def serve(
     Unavailable
         If the address can't be had: the port is taken, the host is not this machine's.
     """
-    app = create_app(settings, clock=clock or SystemClock(), history=history)
+    app = create_app(settings, clock=clock or SystemClock(), history=history, loaded=settle)
     with _listening(host, port) as listener:
         if tell is not None:
             shown = f"[{host}]" if ":" in host else host
@@ -57,6 +58,12 @@ def serve(
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def settle() -> None:
+    """Let the garbage collector pass over what is loaded by now: it stays, and looking through it takes long."""
+    gc.freeze()
+    gc.enable()
 
 
 def _listening(host: str, port: int) -> socket.socket:

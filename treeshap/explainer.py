@@ -77,7 +77,7 @@ class TreeShap:
         groups: Sequence[int] | None = None,
         n_groups: int | None = None,
     ) -> None:
-        self._made_of = (model_text, columns, groups, n_groups)
+        self._made_of = (model_text, _kept(columns), _kept(groups), n_groups)
         self._forest = read(model_text)
         self.n_features = self._forest.n_features
         self._columns = _numbers("columns", columns, self.n_features)
@@ -149,7 +149,7 @@ class TreeShap:
         return found
 
     def _checked(self, matrix: ArrayLike) -> NDArray[np.float64]:
-        rows = np.ascontiguousarray(matrix, dtype=np.float64)
+        rows = np.require(matrix, np.float64, ["C", "W"])  # read-only arrays would be compiled for anew
         needed = int(self._columns.max(initial=-1)) + 1
         if rows.ndim != 2 or rows.shape[1] < needed:
             raise ValueError(f"the matrix has shape {rows.shape}; the model looks at {needed} columns of each row")
@@ -166,8 +166,9 @@ class TreeShap:
         plan, splits = plan_rows(self._forest, self._paths, self._splits, self._groups), self._splits
         return (
             *self._of_values, splits.word_start, splits.n_slots, splits.turned,
-            plan.chunks, plan.whole, plan.inverse, plan.real, plan.roots, plan.place_of_tree, plan.only_leaf,
-            plan.numbers, plan.thresholds, plan.categories, plan.slots, plan.again, plan.inverses, plan.points,
+            plan.chunks, plan.whole, plan.real, plan.others, plan.roots, plan.place_of_tree, plan.only_leaf,
+            plan.numbers, plan.thresholds, plan.categories, plan.slots, plan.again, plan.before, plan.inverses,
+            plan.points,
         )  # fmt: skip
 
     @cached_property
@@ -200,6 +201,10 @@ def _rebuilt(
     model_text: str, columns: Sequence[int] | None, groups: Sequence[int] | None, n_groups: int | None
 ) -> TreeShap:
     return TreeShap(model_text, columns=columns, groups=groups, n_groups=n_groups)
+
+
+def _kept(numbers: Sequence[int] | None) -> list[int] | None:
+    return None if numbers is None else [int(number) for number in numbers]
 
 
 def _numbers(what: str, given: Sequence[int] | None, n_features: int) -> NDArray[np.int64]:

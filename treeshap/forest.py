@@ -41,7 +41,7 @@ class Forest:
     ----------
     n_features : int
     averaged : bool
-        A random forest: contributions are means over its trees, not sums.
+        A random forest. LightGBM averages its probabilities only: raw outputs and contributions are sums all the same.
     node_start, leaf_start : array of shape (n_trees + 1,), dtype int64
         Where each tree's internal nodes and leaves begin.
     feature : array of shape (n,), dtype int64

@@ -16,27 +16,37 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from leadlight.treeshap.lanes import add, aligned, at, beyond, items, lanes, load, mul, put, splat, store, sub
+from leadlight.treeshap.lanes import add, aligned, at, beyond, fetch, items, lanes, load, mul, put, splat, store, sub
 from leadlight.treeshap.splits import code_of, prepared
 
 __all__ = ["explain_rows"]
 
 # columns of RowPlan.chunks
-LANES, PASSES, POINT, INVERSE, INVERSE_STEP, START, PAIRS, END = range(8)
-ROOT, LAST_ROOT, NUMBER, LAST_NUMBER, CATEGORY, LAST_CATEGORY, AGAIN, LAST_AGAIN = range(8, 16)
+LANES, PASSES, POINT, INVERSE, INVERSE_STEP, START, PAIRS, END, PAIR = range(9)
+ROOT, LAST_ROOT, NUMBER, LAST_NUMBER, CATEGORY, LAST_CATEGORY, AGAIN, LAST_AGAIN = range(9, 17)
+
+# columns of RowPlan.whole, RowPlan.real, RowPlan.numbers, RowPlan.categories and RowPlan.again
+FIRST, SECOND, OUT, ENTRY = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
+COVER, LEAF = np.uint64(0), np.uint64(1)
+PLACE, COLUMN, SWAPPED, BIT = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
+ABOVE, UNDER_FIRST = np.uint64(1), np.uint64(2)
+
+_ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 
 class _Nodes(NamedTuple):
-    """RowPlan's nodes, an address for each field."""
+    """Addresses of RowPlan's arrays."""
 
-    first: Any
-    second: Any
-    out: Any
-    inverse: Any
-    cover: Any
+    whole: Any
+    real: Any
+    others: Any
+    roots: Any
+    numbers: Any
+    thresholds: Any
+    categories: Any
+    slots: Any
+    again: Any
     before: Any
-    leaf: Any
-    other: Any
 
 
 class _Scratch(NamedTuple):
@@ -64,134 +74,149 @@ class _Points(NamedTuple):
 
 
 @njit(nogil=True, forceinline=True)
+def _factor(p, i, v, nodes, at_points, scratch):
+    """Return F of node p (at place i), whose inverses are v."""
+    t, rest = at_points.t, at_points.rest
+    return mul(v, add(mul(t, splat(at(scratch.alpha, i), t)), mul(rest, splat(at(nodes.real, p * _TWO + COVER), t))))
+
+
+@njit(nogil=True, forceinline=True)
 def _down(p, i, size, nodes, at_points, scratch):
-    """Carry W from node p (at place i) to its children."""
-    t, stride = at_points.t, size + size + size
-    v = load(at_points.inverses, at(nodes.inverse, p) * size, t)
-    f = _factor(at(scratch.alpha, i), at(nodes.cover, p), v, at_points)
-    w = load(scratch.vectors, i * stride, t)
+    """Carry W from a node to its children."""
+    stride, whole = size * _THREE, beyond(nodes.whole, p * _FOUR)
+    v = load(at_points.inverses, at(whole, ENTRY) * size, at_points.t)
+    f = _factor(p, i, v, nodes, at_points, scratch)
+    w = load(scratch.vectors, i * stride, at_points.t)
     ahead = mul(w, f)
-    store(scratch.vectors, at(nodes.first, p) * stride, ahead)
-    store(scratch.vectors, at(nodes.second, p) * stride, sub(w, ahead))
+    store(scratch.vectors, at(whole, FIRST) * stride, ahead)
+    store(scratch.vectors, at(whole, SECOND) * stride, sub(w, ahead))
     store(scratch.vectors, i * stride, mul(w, mul(v, v)))
     store(scratch.vectors, i * stride + size, f)
 
 
 @njit(nogil=True, forceinline=True)
-def _factor(alpha, cover, v, at_points):
-    """Return F."""
-    t, rest = at_points.t, at_points.rest
-    return mul(v, add(mul(t, splat(alpha, t)), mul(rest, splat(cover, t))))
-
-
-@njit(nogil=True, forceinline=True)
-def _turn(p, i, size, nodes, at_points, scratch, sums):
+def _turn(p, i, other, size, nodes, at_points, scratch, sums):
     """Go down and up at once at a node of two leaves, where D is one number."""
-    t, stride = at_points.t, size + size + size
-    v = load(at_points.inverses, at(nodes.inverse, p) * size, t)
-    f = _factor(at(scratch.alpha, i), at(nodes.cover, p), v, at_points)
-    leaf, other = at(nodes.leaf, p), at(nodes.other, p)
-    store(scratch.vectors, i * stride + size + size, add(mul(f, splat(leaf - other, t)), splat(other, t)))
+    t, stride, whole = at_points.t, size * _THREE, beyond(nodes.whole, p * _FOUR)
+    v = load(at_points.inverses, at(whole, ENTRY) * size, t)
+    f = _factor(p, i, v, nodes, at_points, scratch)
+    leaf = at(nodes.real, p * _TWO + LEAF)
+    store(scratch.vectors, i * stride + size * _TWO, add(mul(f, splat(leaf - other, t)), splat(other, t)))
     put(scratch.value, i, leaf if at(scratch.goes, i) else other)
     w = mul(load(scratch.vectors, i * stride, t), mul(v, v))
-    o = at(nodes.out, p) * size
+    o = at(whole, OUT) * size
     store(sums, o, add(mul(splat(at(scratch.part, i) * (leaf - other), t), w), load(sums, o, t)))
 
 
 @njit(nogil=True, forceinline=True)
 def _up(p, i, size, nodes, at_points, scratch, sums):
     """Carry U from a node's children to it, and add what its split says."""
-    t, stride, u = at_points.t, size + size + size, size + size
-    first, second, leaf = at(nodes.first, p), at(nodes.second, p), at(nodes.leaf, p)
+    t, stride, u, whole = at_points.t, size * _THREE, size * _TWO, beyond(nodes.whole, p * _FOUR)
+    first, second, leaf = at(whole, FIRST), at(whole, SECOND), at(nodes.real, p * _TWO + LEAF)
     beside = load(scratch.vectors, second * stride + u, t)
     gap = sub(add(load(scratch.vectors, first * stride + u, t), splat(leaf, t)), beside)
     store(scratch.vectors, i * stride + u, add(mul(load(scratch.vectors, i * stride + size, t), gap), beside))
     ahead, missed = at(scratch.value, first) + leaf, at(scratch.value, second)
     put(scratch.value, i, ahead if at(scratch.goes, i) else missed)
-    o = at(nodes.out, p) * size
+    o = at(whole, OUT) * size
     says = mul(splat(at(scratch.part, i), t), mul(load(scratch.vectors, i * stride, t), gap))
     store(sums, o, add(says, load(sums, o, t)))
 
 
 @njit(nogil=True, forceinline=True)
-def _chunk(chunk, nodes, roots, inverses, points, zero, scratch, sums):
+def _chunk(chunk, nodes, inverses, points, zero, scratch, sums):
     """Go down and up one chunk, once for every so many points of its rule as ``zero`` has lanes."""
     start, pairs, end = np.uint64(chunk[START]), np.uint64(chunk[PAIRS]), np.uint64(chunk[END])
-    size, one = np.uint64(chunk[LANES]), np.uint64(1)
-    store(scratch.vectors, size + size, zero)  # U of leaves; what they are worth stands with their parents
+    size, others = np.uint64(chunk[LANES]), beyond(nodes.others, np.uint64(chunk[PAIR]))
+    store(scratch.vectors, size * _TWO, zero)  # U of leaves; what they are worth stands with their parents
     for k in range(np.uint64(chunk[PASSES])):
-        point = np.uint64(chunk[POINT]) + k * size * np.uint64(3)
+        point = np.uint64(chunk[POINT]) + k * size * _THREE
         table = beyond(inverses, np.uint64(chunk[INVERSE]) + k * np.uint64(chunk[INVERSE_STEP]))
         at_points = _Points(load(points, point, zero), load(points, point + size, zero), table)
-        weight = load(points, point + size + size, zero)
+        weight = load(points, point + size * _TWO, zero)
         for r in range(np.uint64(chunk[ROOT]), np.uint64(chunk[LAST_ROOT])):
-            store(scratch.vectors, at(roots, r) * size * np.uint64(3), weight)
+            store(scratch.vectors, at(nodes.roots, r) * size * _THREE, weight)
         for p in range(start, pairs):
-            _down(p, p - start + one, size, nodes, at_points, scratch)
+            _down(p, p - start + _ONE, size, nodes, at_points, scratch)
         for p in range(pairs, end):
-            _turn(p, p - start + one, size, nodes, at_points, scratch, sums)
+            _turn(p, p - start + _ONE, at(others, p - pairs), size, nodes, at_points, scratch, sums)
         for back in range(pairs - start):
-            p = pairs - one - back
-            _up(p, p - start + one, size, nodes, at_points, scratch, sums)
+            p = pairs - _ONE - back
+            _up(p, p - start + _ONE, size, nodes, at_points, scratch, sums)
 
 
 @njit(nogil=True, forceinline=True)
-def _decide(chunk, nodes, numbers, thresholds, categories, slots, words, again, x, place, scratch):
+def _decide(chunk, nodes, words, x, place, scratch):
     """Write whether the row goes to each node's first child, and its alpha and part."""
-    first = np.uint64(chunk[START]) - np.uint64(1)  # place 0 is before the chunk's first node
-    cover, before = beyond(nodes.cover, first), beyond(nodes.before, first)
+    cover = beyond(nodes.real, np.uint64(chunk[START]) * _TWO - _TWO + COVER)  # place 0 is before the first node
     alpha, part, goes, held = scratch.alpha, scratch.part, scratch.goes, scratch.held
     for k in range(np.uint64(chunk[NUMBER]), np.uint64(chunk[LAST_NUMBER])):
-        i, o = at(numbers[0], k), (at(x, at(numbers[1], k)) <= at(thresholds, k)) ^ (at(numbers[2], k) != 0)
+        number = beyond(nodes.numbers, k * _THREE)
+        i, o = at(number, PLACE), (at(x, at(number, COLUMN)) <= at(nodes.thresholds, k)) ^ (at(number, SWAPPED) != 0)
         put(goes, i, o)
         put(alpha, i, o)
-        put(part, i, np.float64(o) - at(cover, i))
+        put(part, i, np.float64(o) - at(cover, i * _TWO))
     for k in range(np.uint64(chunk[CATEGORY]), np.uint64(chunk[LAST_CATEGORY])):
-        word = at(words, at(place, at(categories[1], k)) + at(slots, k))
-        i, o = at(categories[0], k), ((word >> at(categories[2], k)) ^ at(categories[3], k)) & np.uint64(1)
+        category = beyond(nodes.categories, k * _FOUR)
+        word = at(words, at(place, at(category, COLUMN)) + at(nodes.slots, k))
+        i, o = at(category, PLACE), ((word >> at(category, BIT)) ^ at(category, SWAPPED)) & _ONE
         put(goes, i, o)
         put(alpha, i, o)
-        put(part, i, np.float64(o) - at(cover, i))
+        put(part, i, np.float64(o) - at(cover, i * _TWO))
     for k in range(np.uint64(chunk[AGAIN]), np.uint64(chunk[LAST_AGAIN])):
-        i, above = at(again[0], k), at(again[1], k)
-        still = at(held, above) & np.uint64(at(goes, above) == at(again[2], k))
+        again, before = beyond(nodes.again, k * _THREE), at(nodes.before, k)
+        i, above = at(again, PLACE), at(again, ABOVE)
+        still = at(held, above) & np.uint64(at(goes, above) == at(again, UNDER_FIRST))
         put(held, i, still)
-        a = np.float64(at(goes, i)) if still else at(cover, i) / at(before, i)
+        a = np.float64(at(goes, i)) if still else at(cover, i * _TWO) / before
         put(alpha, i, a)
-        put(part, i, a * at(before, i) - at(cover, i))
+        put(part, i, a * before - at(cover, i * _TWO))
     for k in range(np.uint64(chunk[AGAIN]), np.uint64(chunk[LAST_AGAIN])):
-        put(held, at(again[0], k), 1)
+        put(held, at(nodes.again, k * _THREE + PLACE), 1)
+
+
+@njit(nogil=True, forceinline=True)
+def _fetch(array, begin, end, line):
+    """Ask for the cache lines of items ``begin`` to ``end``, of which a line holds ``line``."""
+    for k in range(np.uint64(begin), np.uint64(end), np.uint64(line)):
+        fetch(array, k)
+
+
+@njit(nogil=True, forceinline=True)
+def _look_ahead(chunk, nodes):
+    """Ask for what the next chunk reads: a service that explains now and then finds little of it in the caches."""
+    _fetch(nodes.numbers, 3 * chunk[NUMBER], 3 * chunk[LAST_NUMBER], 32)
+    _fetch(nodes.thresholds, chunk[NUMBER], chunk[LAST_NUMBER], 8)
+    _fetch(nodes.categories, 4 * chunk[CATEGORY], 4 * chunk[LAST_CATEGORY], 32)
+    _fetch(nodes.slots, chunk[CATEGORY], chunk[LAST_CATEGORY], 16)
+    _fetch(nodes.again, 3 * chunk[AGAIN], 3 * chunk[LAST_AGAIN], 32)
+    _fetch(nodes.before, chunk[AGAIN], chunk[LAST_AGAIN], 8)
+    _fetch(nodes.whole, 4 * chunk[START], 4 * chunk[END], 32)
+    _fetch(nodes.real, 2 * chunk[START], 2 * chunk[END], 8)
+    _fetch(nodes.others, chunk[PAIR], chunk[PAIR] + chunk[END] - chunk[PAIRS], 8)
 
 
 @njit(nogil=True)
 def _explain(
-    chunks, whole, inverse, real, roots, numbers, thresholds, categories, slots, words, again, inverses, points,
-    x, place, vectors, alpha, part, value, goes, held, reached, sums4, sums8,
+    chunks, whole, real, others, roots, numbers, thresholds, categories, slots, again, before, inverses, points,
+    words, x, place, vectors, alpha, part, value, goes, held, reached, sums4, sums8,
 ):  # fmt: skip
     """Explain one row, whose values are prepared; the arrays are the caller's, who keeps them alive."""
     scratch = _Scratch(items(vectors), items(alpha), items(part), items(value), items(goes), items(held))
-    child, number = items(whole), items(real)
-    n, k = np.uint64(whole.shape[1]), np.uint64(categories.shape[1])
     nodes = _Nodes(
-        child, beyond(child, n), beyond(child, n + n), items(inverse),
-        number, beyond(number, n), beyond(number, n + n), beyond(number, n + n + n),
+        items(whole), items(real), items(others), items(roots), items(numbers), items(thresholds), items(categories),
+        items(slots), items(again), items(before),
     )  # fmt: skip
-    of_number, of_category, of_again = items(numbers), items(categories), items(again)
-    m, r = np.uint64(numbers.shape[1]), np.uint64(again.shape[1])
-    comparing = of_number, beyond(of_number, m), beyond(of_number, m + m)
-    looking = of_category, beyond(of_category, k), beyond(of_category, k + k), beyond(of_category, k + k + k)
-    coming = of_again, beyond(of_again, r), beyond(of_again, r + r)
     zero4, zero8 = lanes(points, 32), lanes(points, 64)
     for c in range(len(chunks)):
         chunk = chunks[c]
-        _decide(
-            chunk, nodes, comparing, items(thresholds), looking, items(slots), items(words), coming,
-            items(x), items(place), scratch,
-        )  # fmt: skip
+        if c + 1 < len(chunks):
+            _look_ahead(chunks[c + 1], nodes)
+        _decide(chunk, nodes, items(words), items(x), items(place), scratch)
         if chunk[LANES] == 8:
-            _chunk(chunk, nodes, items(roots), items(inverses), items(points), zero8, scratch, items(sums8))
+            _chunk(chunk, nodes, items(inverses), items(points), zero8, scratch, items(sums8))
         else:
-            _chunk(chunk, nodes, items(roots), items(inverses), items(points), zero4, scratch, items(sums4))
+            _chunk(chunk, nodes, items(inverses), items(points), zero4, scratch, items(sums4))
         for root in range(chunk[ROOT], chunk[LAST_ROOT]):
             reached[root] = value[roots[root]]
 
@@ -199,7 +224,7 @@ def _explain(
 @njit(cache=True, nogil=True)
 def explain_rows(
     matrix, sources, number_rule, category_source, code_start, code_number, word_start, n_slots, words,
-    chunks, whole, inverse, real, roots, place_of_tree, only_leaf, numbers, thresholds, categories, slots, again,
+    chunks, whole, real, others, roots, place_of_tree, only_leaf, numbers, thresholds, categories, slots, again, before,
     inverses, points, raw, shares,
 ):  # fmt: skip
     """Explain rows one after another.
@@ -230,8 +255,8 @@ def explain_rows(
             place[k] = word_start[k] + code * n_slots[k]
         sums4[:], sums8[:] = 0.0, 0.0
         _explain(
-            chunks, whole, inverse, real, roots, numbers, thresholds, categories, slots, words, again, inverses, points,
-            x, place, vectors, alpha, part, value, goes, held, reached, sums4, sums8,
+            chunks, whole, real, others, roots, numbers, thresholds, categories, slots, again, before, inverses, points,
+            words, x, place, vectors, alpha, part, value, goes, held, reached, sums4, sums8,
         )  # fmt: skip
         for j in range(n_outputs):
             shares[row, j] = sums4[j].sum() + sums8[j].sum()

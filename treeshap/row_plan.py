@@ -32,38 +32,42 @@ class RowPlan:
 
     Attributes
     ----------
-    chunks : array of shape (n_chunks, 16), dtype int64
-        Lanes, passes, first position, first point, and where each chunk's entries of the other arrays begin and end.
-    whole : array of shape (3, n), dtype uint16
-        Places of the first and second child, output.
-    inverse : array of shape (n,), dtype uint32
-        Entry of the rule's inverses.
-    real : array of shape (4, n)
-        Cover of the first child, cover before, values of the first and second leaf (0 for a split).
+    chunks : array of shape (n_chunks, 17), dtype int64
+        Lanes and passes, where each chunk's points and inverses begin (and how far one pass is from the next), first
+        node, first node of two leaves, end, first entry of ``others``; then where each chunk's roots, numbers,
+        categories and repetitions begin and end.
+    whole : array of shape (n, 4), dtype uint16
+        Places of the first and second child, output, entry of the chunk's inverses.
+    real : array of shape (n, 2)
+        Cover of the first child, value of the first leaf (0 for a split).
+    others : array
+        Value of the second leaf of each node that has two.
     roots : array of shape (n_roots,), dtype uint16
         Places.
     place_of_tree : array of shape (n_trees,), dtype int64
         Which of the roots is a tree's; -1 for a tree of one leaf.
     only_leaf : array of shape (n_trees,)
         The value of a tree of one leaf; 0 for the others.
-    numbers : array of shape (3, n_numeric), dtype uint16
+    numbers : array of shape (n_numeric, 3), dtype uint16
         Place, prepared number, 1 if right is first.
     thresholds : array of shape (n_numeric,)
-    categories : array of shape (4, n_categorical), dtype uint16
-        Place, category, bit, 1 if right is first.
+    categories : array of shape (n_categorical, 4), dtype uint16
+        Place, category, 1 if right is first, bit.
     slots : array of shape (n_categorical,), dtype uint32
-    again : array of shape (3, n_repeated), dtype uint16
+    again : array of shape (n_repeated, 3), dtype uint16
         Place, place of the nearest node above with the same feature, 1 if it lies under that one's first child.
+    before : array of shape (n_repeated,)
+        Cover before.
     inverses : array
-        1 / (t + (1 - t) before) of repeated nodes at every point.
+        1 / (t + (1 - t) before) at every point: see `_inverses`.
     points : array
         t, 1 - t and weights, by rule and pass.
     """
 
     chunks: NDArray[np.int64]
     whole: NDArray[np.uint16]
-    inverse: NDArray[np.uint32]
     real: NDArray[np.float64]
+    others: NDArray[np.float64]
     roots: NDArray[np.uint16]
     place_of_tree: NDArray[np.int64]
     only_leaf: NDArray[np.float64]
@@ -72,6 +76,7 @@ class RowPlan:
     categories: NDArray[np.uint16]
     slots: NDArray[np.uint32]
     again: NDArray[np.uint16]
+    before: NDArray[np.float64]
     inverses: NDArray[np.float64]
     points: NDArray[np.float64]
 
@@ -95,7 +100,7 @@ def plan_rows(forest: Forest, paths: Paths, splits: Splits, outputs: NDArray[np.
     place = np.empty(n, np.int64)  # in the chunk, from 1
     place[order] = np.arange(n) + 1 - start[chunk[order]]
     lanes, passes = _lanes(chunk_points)
-    inverses, inverse_start, inverse = _inverses(paths, chunk_points[chunk])
+    inverses, inverse_start, entry = _inverses(paths.before, chunk, order[paths.ancestor[order] >= 0], chunk_points)
     numeric, categorical = order[~splits.categorical[order]], order[splits.categorical[order]]
     again, roots = order[paths.ancestor[order] >= 0], order[paths.level[order] == 0]
     points_table, point_start = _points(chunk_points)
@@ -107,29 +112,31 @@ def plan_rows(forest: Forest, paths: Paths, splits: Splits, outputs: NDArray[np.
         return [edges[:-1], edges[1:]]
 
     entries = [span for nodes in (roots, numeric, categorical, again) for span in spans(chunk[nodes])]
-    kinds = np.searchsorted(np.unique(chunk_points), chunk_points)
-    head = [lanes, passes, point_start, inverse_start[kinds, 0], inverse_start[kinds, 1], start[:-1], pairs, start[1:]]
+    pair_start = np.cumsum(start[1:] - pairs) - (start[1:] - pairs)
+    head = [lanes, passes, point_start, *inverse_start.T, start[:-1], pairs, start[1:], pair_start]
+    leaf, other = _leaves(forest, paths)
     first, second, above = _place(paths.first, place), _place(paths.second, place), _place(paths.ancestor, place)
     return RowPlan(
         chunks=np.stack([*head, *entries], axis=1).astype(np.int64, order="C"),
-        whole=_rows([first, second, outputs[forest.feature]], order, np.uint16),
-        inverse=inverse[order].astype(np.uint32),
-        real=_rows([paths.cover, paths.before, *_leaves(forest, paths)], order, np.float64),
+        whole=_rows([first, second, outputs[forest.feature], entry], order, np.uint16),
+        real=_rows([paths.cover, leaf], order, np.float64),
+        others=other[order[paths.shape[order] == BOTH_LEAVES]],
         roots=place[roots].astype(np.uint16),
         place_of_tree=place_of_tree,
         only_leaf=np.where(place_of_tree < 0, forest.leaf_value[forest.leaf_start[:-1]], 0.0),
         numbers=_rows([place, splits.column, paths.swapped], numeric, np.uint16),
         thresholds=forest.threshold[numeric],
-        categories=_rows([place, splits.column, splits.bit, paths.swapped], categorical, np.uint16),
+        categories=_rows([place, splits.column, paths.swapped, splits.bit], categorical, np.uint16),
         slots=splits.slot[categorical].astype(np.uint32),
         again=_rows([place, above, paths.under_first], again, np.uint16),
+        before=paths.before[again],
         inverses=inverses,
         points=points_table,
     )
 
 
 def _rows(fields: list[NDArray[Any]], nodes: NDArray[np.int64], dtype: Any) -> NDArray[Any]:
-    return np.stack([field[nodes] for field in fields]).astype(dtype, order="C")
+    return np.stack([field[nodes] for field in fields], axis=1).astype(dtype, order="C")
 
 
 def _chunks(points: NDArray[np.int64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -165,32 +172,36 @@ def _points(chunk_points: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArr
 
 
 def _inverses(
-    paths: Paths, points: NDArray[np.int64]
+    before: NDArray[np.float64], chunk: NDArray[np.int64], again: NDArray[np.int64], chunk_points: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return 1 / (t + (1 - t) before) for all nodes, ``points`` of each, once for every rule.
+    """Return 1 / (t + (1 - t) before) of the nodes whose feature comes again, chunk after chunk.
 
-    Entry 0 of a rule is 1, for the nodes whose feature is new. A rule's table goes pass after pass, in a pass entry
+    A chunk's entry 0 is 1, for the nodes whose feature is new. A chunk's table goes pass after pass, in a pass entry
     after entry, in an entry lane after lane.
+
+    Parameters
+    ----------
+    again : array of node numbers, in the kernel's order
 
     Returns
     -------
     table : array
-    starts : array of shape (n_rules, 2), dtype int64
-        Where each rule's table begins, and how far one pass is from the next.
+    starts : array of shape (n_chunks, 2), dtype int64
+        Where each chunk's table begins, and how far one pass is from the next.
     entry : array of shape (n,), dtype int64
-        Which entry of its rule each node takes.
+        Which entry of its chunk each node takes.
     """
-    tables, starts, entry, size = [np.zeros(0)], [], np.zeros(len(points), np.int64), 0
-    for count in np.unique(points).tolist():
-        mine = np.flatnonzero((points == count) & (paths.ancestor >= 0))
+    tables, starts, entry, size = [np.zeros(0)], [], np.zeros(len(chunk), np.int64), 0
+    edges = np.searchsorted(chunk[again], np.arange(len(chunk_points) + 1))
+    for count, begin, end in zip(chunk_points.tolist(), edges[:-1], edges[1:], strict=True):
+        mine = again[begin:end]
         entry[mine] = np.arange(len(mine)) + 1
-        before = np.concatenate(([1.0], paths.before[mine]))
         lanes = min(count, WIDE)
         t = rule(count)[0].reshape(-1, 1, lanes)
-        table = 1.0 / (t + (1.0 - t) * before[None, :, None])
+        table = 1.0 / (t + (1.0 - t) * np.concatenate(([1.0], before[mine]))[None, :, None])
         table[:, 0] = 1.0
         tables.append(table.reshape(-1))
-        starts.append([size, len(before) * lanes])
+        starts.append([size, table.shape[1] * lanes])
         size += table.size
     return np.concatenate(tables), np.array(starts, np.int64).reshape(-1, 2), entry
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Any, Final
 
 from fastapi.responses import Response
 
+from leadlight.core.catalog import LANGUAGES
 from leadlight.core.clock import from_micros
+from leadlight.serving.json_text import spliced, written
 from leadlight.serving.scorer import Answer, Scorer
 
-__all__ = ["json_response", "model_document", "model_name", "score_document"]
+__all__ = ["JsonAnswer", "json_response", "model_document", "model_name", "score_json"]
 
 
-def score_document(scorer: Scorer, answer: Answer, receipt_id: str | None, degraded: tuple[str, ...]) -> dict[str, Any]:
+def score_json(scorer: Scorer, answer: Answer, receipt_id: str | None, degraded: tuple[str, ...]) -> bytes:
     """Return the answer to one scored lead, by `answer_schemas.ScoreAnswer`."""
     model = scorer.model
-    return {
+    head = {
         "lead_id": answer.lead_id,
         "as_of": from_micros(answer.as_of).isoformat().replace("+00:00", "Z"),
         "score": answer.score,
@@ -26,19 +27,21 @@ def score_document(scorer: Scorer, answer: Answer, receipt_id: str | None, degra
         "base_log_odds": answer.base_log_odds,
         "log_odds": answer.log_odds,
         "components": answer.shares.components,
-        "reasons": answer.reason_documents,
+    }
+    rest = {
         "other_reasons_impact": answer.other_reasons_impact,
         "missing": answer.missing,
         "confidence": answer.confidence,
         "scorecard_points": answer.scorecard_points,
         "probability_status": model.probability_status,
         "horizon_days": model.horizon_days,
-        "degraded": list(degraded),
-        "ignored": answer.ignored.as_dict(),
+        "degraded": degraded,
+        "ignored": answer.ignored._asdict(),
         "model": model_name(scorer),
-        "agreement_version": str(model.agreement["version"]),
+        "agreement_version": scorer.agreement_version,
         "receipt_id": receipt_id,
     }
+    return spliced(head, "reasons", answer.reasons_json, rest)
 
 
 def model_name(scorer: Scorer) -> dict[str, Any]:
@@ -80,6 +83,31 @@ def model_document(scorer: Scorer) -> dict[str, Any]:
 
 def json_response(document: Any, language: str = "en") -> Response:
     """Return a document as an answer; floats are written so that they read back to the same bits."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"}
-    return Response(text, headers=headers, media_type="application/json")
+    return JsonAnswer(written(document), language)
+
+
+class JsonAnswer(Response):
+    """An answer that is JSON already; its headers are ready but for the length.
+
+    Parameters
+    ----------
+    text : bytes
+    language : {"en", "es"}
+    """
+
+    def __init__(self, text: bytes, language: str) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = text
+        self.raw_headers = [*_HEADERS[language], (b"content-length", b"%d" % len(text))]
+
+
+_HEADERS: Final = {
+    language: (
+        (b"content-type", b"application/json"),
+        (b"content-language", language.encode()),
+        (b"vary", b"Accept-Language"),
+        (b"cache-control", b"no-store"),
+    )
+    for language in LANGUAGES
+}

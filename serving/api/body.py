@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from leadlight.core.errors import Problem
 from leadlight.serving.api.problems import Refusal
@@ -50,9 +51,10 @@ async def read_body(request: Request, limit: int, language: str, seconds: float 
     Refusal
         ``wrong_media_type``, ``wrong_encoding``, ``too_large``, ``too_slow`` or ``not_json`` (an empty body).
     """
-    _check_media_type(request.headers.get("content-type"))
-    _check_encoding(request.headers.get("content-encoding"))
-    declared = request.headers.get("content-length", "")
+    headers = dict(reversed(request.scope["headers"]))  # the first of each counts
+    _check_media_type(_text(headers.get(b"content-type")))
+    _check_encoding(_text(headers.get(b"content-encoding")))
+    declared = _text(headers.get(b"content-length")) or ""
     if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
         raise Refusal("too_large", limit=limit)
     try:
@@ -65,13 +67,21 @@ async def read_body(request: Request, limit: int, language: str, seconds: float 
     return read
 
 
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header.decode("latin-1")
+
+
 async def _read(request: Request, limit: int) -> bytes:
-    read = bytearray()
-    async for part in request.stream():
-        read += part
-        if len(read) > limit:
+    parts, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        size, more = size + len(parts[-1]), message.get("more_body", False)
+        if size > limit:
             raise Refusal("too_large", limit=limit)
-    return bytes(read)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _check_media_type(header: str | None) -> None:

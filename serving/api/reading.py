@@ -13,15 +13,18 @@ What is decided here, beyond the shapes of `schemas`:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from leadlight.core.catalog import Catalog
+from leadlight.core.catalog import Catalog, Vocabulary
 from leadlight.core.clock import from_micros
 from leadlight.core.errors import Problem
+from leadlight.features.memo import by_identity
+from leadlight.serving.api import quick
 from leadlight.serving.api.problems import Refusal
 from leadlight.serving.api.schemas import (
     Account,
@@ -112,11 +115,12 @@ class Reader:
         """
         problems = self._attribute_problems(data)
         try:
-            request = ScoreRequest.model_validate(data)
+            request = quick.read(data)
         except ValidationError as error:
             raise self._refusal([*self._shape_problems(error), *problems]) from None
         as_of = self._as_of(request)
-        problems += self._time_problems(request, as_of) + self._account_problems(request.account, request.lead.lead_id)
+        problems += self._time_problems(request, as_of)
+        problems += self._account_problems(request.get("account"), request["lead"]["lead_id"])
         if problems:
             raise self._refusal(problems)
         return self._record(request, as_of)
@@ -177,15 +181,17 @@ class Reader:
             if kinds.get(name) == "number" and isinstance(value, str | bool)
         ]
 
-    def _as_of(self, request: ScoreRequest) -> int:
+    def _as_of(self, request: Row) -> int:
         """Now unless given; never before a lead that the caller's clock has just created or recorded."""
-        if request.as_of is not None:
-            return request.as_of
-        known = max(request.lead.created_at or 0, request.lead.recorded_at or 0)
+        asked: int | None = request.get("as_of")
+        if asked is not None:
+            return asked
+        lead = request["lead"]
+        known = max(lead.get("created_at") or 0, lead.get("recorded_at") or 0)
         return known if self.now < known <= self.now + AHEAD else self.now
 
-    def _time_problems(self, request: ScoreRequest, as_of: int) -> list[Problem]:
-        problems, created = [], request.lead.created_at
+    def _time_problems(self, request: Row, as_of: int) -> list[Problem]:
+        problems, created = [], request["lead"].get("created_at")
         if as_of > self.now + AHEAD:
             problems.append(self._problem(("as_of",), "as_of_ahead", now=self._clock))
         if created is None:
@@ -195,17 +201,17 @@ class Reader:
         problems += self._known_problems(request, as_of, created)
         problems += [
             self._problem(("stage_changes", row, "occurred_at"), "stage_before_creation")
-            for row, change in enumerate(request.stage_changes)
-            if change.occurred_at < created
+            for row, change in enumerate(request.get("stage_changes", ()))
+            if change["occurred_at"] < created
         ]
         return problems
 
-    def _known_problems(self, request: ScoreRequest, as_of: int, created: int) -> list[Problem]:
+    def _known_problems(self, request: Row, as_of: int, created: int) -> list[Problem]:
         """Find out whether the lead was there and known by then."""
-        if as_of >= created and as_of >= (request.lead.recorded_at or created):
+        if as_of >= created and as_of >= (request["lead"].get("recorded_at") or created):
             return []
         late = "created_at" if as_of < created else "recorded_at"
-        if request.as_of is None:
+        if request.get("as_of") is None:
             return [self._problem(("lead", late), "ahead", now=self._clock)]
         return [self._problem(("as_of",), "as_of_before_creation" if as_of < created else "as_of_before_recorded")]
 
@@ -213,54 +219,65 @@ class Reader:
     def _clock(self) -> str:
         return from_micros(self.now).isoformat(timespec="seconds").replace("+00:00", "Z")
 
-    def _account_problems(self, account: Account | None, own_id: str) -> list[Problem]:
+    def _account_problems(self, account: Row | None, own_id: str) -> list[Problem]:
         if account is None:
             return []
         ids: set[str] = set()
         problems = []
-        for row, lead in enumerate(account.leads):
-            if lead.lead_id in ids:
+        for row, lead in enumerate(account.get("leads", ())):
+            if lead["lead_id"] in ids:
                 where = ("account", "leads", row, "lead_id")
-                problems.append(self._problem(where, "duplicate_lead", lead_id=lead.lead_id))
-            ids.add(lead.lead_id)
+                problems.append(self._problem(where, "duplicate_lead", lead_id=lead["lead_id"]))
+            ids.add(lead["lead_id"])
         for name in ("activities", "stage_changes"):
             problems += [
-                self._problem(("account", name, row, "lead_id"), "unknown_lead", lead_id=event.lead_id)
-                for row, event in enumerate(getattr(account, name))
-                if event.lead_id not in ids and event.lead_id != own_id
+                self._problem(("account", name, row, "lead_id"), "unknown_lead", lead_id=event["lead_id"])
+                for row, event in enumerate(account.get(name, ()))
+                if event["lead_id"] not in ids and event["lead_id"] != own_id
             ]
         return problems
 
-    def _record(self, request: ScoreRequest, as_of: int) -> Record:
-        activities = _known(request.activities, as_of, "activity_id")
-        stages = _known(request.stage_changes, as_of, "change_id")
-        changes = _known(request.attribute_changes, as_of, None)
-        account = None if request.account is None else _account(request.account, request.lead.lead_id, as_of)
-        vocabulary = self.catalog.vocabulary
-        named = [*request.lead.attributes, *(change.attribute for change in request.attribute_changes)]
-        lead = request.lead.__dict__.copy()
-        lead["recorded_at"] = lead["created_at"] if lead["recorded_at"] is None else lead["recorded_at"]
+    def _record(self, request: Row, as_of: int) -> Record:
+        lead, account, words = request["lead"], request.get("account"), _words(self.catalog.vocabulary)
+        activities = _known(request.get("activities", ()), as_of, "activity_id")
+        stages = _known(request.get("stage_changes", ()), as_of, "change_id")
+        moves = request.get("attribute_changes", ())
+        changes = _known(moves, as_of, None)
+        if lead.get("recorded_at") is None:
+            lead["recorded_at"] = lead.get("created_at")
         return Record(
             lead,
             activities.rows,
             stages.rows,
             changes.rows,
-            account,
+            None if account is None else _account(account, lead["lead_id"], as_of),
             as_of,
             Ignored(
                 activities.later,
                 stages.later,
                 changes.later,
                 activities.twice + stages.twice + changes.twice,
-                _not_among(named, vocabulary.attributes),
-                _not_among((row["type"] for row in activities.rows), vocabulary.activity_types),
-                _not_among((row["stage"] for row in stages.rows), vocabulary.stages),
+                _not_among([*lead.get("attributes", ()), *(row["attribute"] for row in moves)], words.attributes),
+                _not_among([row["type"] for row in activities.rows], words.activity_types),
+                _not_among([row["stage"] for row in stages.rows], words.stages),
             ),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Words(NamedTuple):
+    """What a vocabulary knows, to look up in."""
+
+    attributes: frozenset[str]
+    activity_types: frozenset[str]
+    stages: frozenset[str]
+
+
+@by_identity
+def _words(vocabulary: Vocabulary) -> _Words:
+    return _Words(*map(frozenset, (vocabulary.attributes, vocabulary.activity_types, vocabulary.stages)))
+
+
+class _Known(NamedTuple):
     """Events known before a moment, each once."""
 
     rows: list[Row]
@@ -268,42 +285,55 @@ class _Known:
     twice: int
 
 
-def _known(events: Iterable[Activity | StageChange | AttributeChange], as_of: int, key: str | None) -> _Known:
-    rows = [event.__dict__.copy() for event in events]  # its fields and nothing else; dict(event) is slow
+def _known(rows: Sequence[Row], as_of: int, key: str | None) -> _Known:
+    known = []
     for row in rows:
-        if row["recorded_at"] is None:
+        if row.get("recorded_at") is None:
             row["recorded_at"] = row["occurred_at"]
-    known = [row for row in rows if row["occurred_at"] < as_of and row["recorded_at"] < as_of]
+        if row["occurred_at"] < as_of and row["recorded_at"] < as_of:
+            known.append(row)
+    once = _each_once(known, key)
+    return _Known(once, len(rows) - len(known), len(known) - len(once))
+
+
+def _each_once(rows: list[Row], key: str | None) -> list[Row]:
+    """Return each event once; of those with one id the one recorded last."""
+    with_id = key is not None and any(row.get(key) is not None for row in rows)
+    if not with_id and len({row["occurred_at"] for row in rows}) == len(rows):
+        return rows  # events of different times are different, whatever else they say
     once: dict[object, Row] = {}
-    for row in sorted(known, key=_recorded) if key else known:
+    for row in sorted(rows, key=_recorded) if key else rows:
         once[_identity(row, key)] = row
-    return _Known(list(once.values()), len(rows) - len(known), len(known) - len(once))
+    return list(once.values())
 
 
-_recorded: Final[Callable[[Row], int]] = lambda row: row["recorded_at"]  # noqa: E731 - a sort key
+_recorded: Final[Callable[[Row], int]] = itemgetter("recorded_at")
 
 
 def _identity(row: Row, key: str | None) -> object:
     """Tell events apart: by their id and lead, else by all they say."""
-    if key is not None and row[key] is not None:
+    if key is not None and row.get(key) is not None:
         return row.get("lead_id"), row[key]
-    return tuple(item for item in row.items() if item[0] != "recorded_at")
+    return frozenset(item for item in row.items() if item[0] != "recorded_at" and item[1] is not None)
 
 
-def _account(account: Account, own_id: str, as_of: int) -> Row:
+def _account(account: Row, own_id: str, as_of: int) -> Row:
     """Return the colleagues' rows; the lead's own are passed over, for the request's own lists count."""
-    leads = [lead.__dict__.copy() for lead in account.leads if lead.lead_id != own_id]
+
+    def theirs(name: str) -> list[Row]:
+        return [row for row in account.get(name, ()) if row["lead_id"] != own_id]
+
+    leads = theirs("leads")
     for lead in leads:
-        if lead["recorded_at"] is None:
-            lead["recorded_at"] = lead["created_at"]
-    activities = _known((a for a in account.activities if a.lead_id != own_id), as_of, "activity_id")
-    stages = _known((s for s in account.stage_changes if s.lead_id != own_id), as_of, "change_id")
+        if lead.get("recorded_at") is None:
+            lead["recorded_at"] = lead.get("created_at")
+    activities = _known(theirs("activities"), as_of, "activity_id")
+    stages = _known(theirs("stage_changes"), as_of, "change_id")
     return {"leads": leads, "activities": activities.rows, "stage_changes": stages.rows}
 
 
-def _not_among(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    there = frozenset(known)
-    return tuple(sorted({name for name in names if name not in there}))
+def _not_among(names: Sequence[str], known: frozenset[str]) -> tuple[str, ...]:
+    return () if known.issuperset(names) else tuple(sorted(set(names) - known))
 
 
 def _attribute_values(data: object) -> Iterable[tuple[Where, str, object]]:

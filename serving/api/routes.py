@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from leadlight.core.errors import Unavailable
 from leadlight.serving.api import answer_schemas, schemas
-from leadlight.serving.api.answers import json_response, model_document, model_name, score_document
+from leadlight.serving.api.answers import JsonAnswer, json_response, model_document, model_name, score_json
 from leadlight.serving.api.body import parse, read_body
+from leadlight.serving.api.direct import DirectRoute
 from leadlight.serving.api.problems import MEDIA_TYPE, NotNow, Refusal, body_of
 from leadlight.serving.api.reading import Reader
 from leadlight.serving.api.reference import reference_page
 from leadlight.serving.desk import Desk
-from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Scorer
+from leadlight.serving.json_text import members, written
+from leadlight.serving.metrics import CONTENT_TYPE_LATEST
+from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Question, Record, Scorer
 from leadlight.serving.store.ids import is_receipt_id
 from leadlight.serving.words import language_of
 
-__all__ = ["router"]
+__all__ = ["install"]
 
 _log = logging.getLogger("leadlight.serving")
 
@@ -57,9 +61,8 @@ def _body(schema: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": reference}}}
 
 
-def router() -> APIRouter:
-    """Return the API's routes."""
-    routes = APIRouter()
+def install(routes: APIRouter) -> None:
+    """Add the API's routes."""
     add = routes.add_api_route
     add(
         "/v1/score",
@@ -69,6 +72,7 @@ def router() -> APIRouter:
         response_model=answer_schemas.ScoreAnswer,
         responses=_refusals(408, 413, 415, 422, 503),
         openapi_extra=_body("ScoreRequest"),
+        route_class_override=DirectRoute,
     )
     add(
         "/v1/score/batch",
@@ -105,8 +109,14 @@ def router() -> APIRouter:
         response_model=answer_schemas.Readiness,
         responses=_refusals(503),
     )
+    add(
+        "/metrics",
+        metrics,
+        methods=["GET"],
+        tags=["service"],
+        response_class=PlainTextResponse,
+    )
     add("/docs", docs, methods=["GET"], include_in_schema=False)
-    return routes
 
 
 def _desk(request: Request) -> Desk:
@@ -130,15 +140,21 @@ async def score(request: Request, reasons: Reasons = DEFAULT_REASONS, accept_lan
     desk, language = _desk(request), language_of(accept_language)
     scorer = _scorer(desk)
     body = await read_body(request, desk.settings.max_body_bytes, language)
-    work = partial(_score_one, desk, scorer, body, language, reasons)
-    answer = work() if len(body) <= _INLINE else await run_in_threadpool(work)
-    kept = await run_in_threadpool(desk.keep, scorer, [answer])
-    return json_response(score_document(scorer, answer, kept.receipt_ids[0], kept.degraded), language)
+    if len(body) <= _INLINE:
+        answer = await desk.answering.answer(scorer, partial(_question, desk, scorer, body, language, reasons))
+    else:
+        answer = await run_in_threadpool(_score_large, desk, scorer, body, language, reasons)
+    kept = await desk.keep_soon(scorer, [answer])
+    return JsonAnswer(score_json(scorer, answer, kept.receipt_ids[0], kept.degraded), language)
 
 
-def _score_one(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Answer:
+def _question(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Question:
     record = Reader(scorer.model.catalog, desk.now(), language).read(parse(body, language))
-    return scorer.answer(record, language=language, reasons=reasons)
+    return Question(record, language, reasons)
+
+
+def _score_large(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Answer:
+    return scorer.answer_all([_question(desk, scorer, body, language, reasons)])[0]
 
 
 async def score_batch(
@@ -158,30 +174,53 @@ async def score_batch(
 def _score_all(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Response:
     reader = Reader(scorer.model.catalog, desk.now(), language)
     items = reader.items(parse(body, language), schemas.MOST_ITEMS)
-    outcomes = [_score_item(scorer, reader, item, reasons) for item in items]
+    read = [_read_item(reader, item) for item in items]
+    outcomes = _answered(scorer, read, language, reasons)
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
     kept = desk.keep(scorer, answers)
     receipt_ids = iter(kept.receipt_ids)
     entries = []
     for index, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
-        entry: dict[str, Any] = {"index": index, "lead_id": _lead_id(item)}
         if isinstance(outcome, Answer):
-            entry["result"] = score_document(scorer, outcome, next(receipt_ids), kept.degraded)
+            name, text = "result", score_json(scorer, outcome, next(receipt_ids), kept.degraded)
         else:
-            entry["error"] = body_of(outcome, language)
-        entries.append(entry)
-    return json_response({"items": entries}, language)
+            name, text = "error", written(body_of(outcome, language))
+        entries.append(b'{%b,"%b":%b}' % (members({"index": index, "lead_id": _lead_id(item)}), name.encode(), text))
+    return JsonAnswer(b'{"items":[%b]}' % b",".join(entries), language)
 
 
-def _score_item(scorer: Scorer, reader: Reader, item: object, reasons: int) -> Answer | Refusal:
+def _read_item(reader: Reader, item: object) -> Record | Refusal:
     try:
-        return scorer.answer(reader.read(item), language=reader.language, reasons=reasons)
+        return reader.read(item)
     except Refusal as refusal:
         return refusal
     except Exception:
-        error_id = secrets.token_hex(8)
-        _log.exception("%s: an item of a batch failed", error_id)
-        return Refusal("internal", error_id=error_id)
+        return _failed()
+
+
+def _answered(scorer: Scorer, read: Sequence[Record | Refusal], language: str, reasons: int) -> list[Answer | Refusal]:
+    """Score all that could be read, together; one by one if that fails, so that one lead's failure is its own."""
+    records = [one for one in read if isinstance(one, Record)]
+    try:
+        questions = [Question(record, language, reasons) for record in records]
+        answers: Iterator[Answer | Refusal] = iter(scorer.answer_all(questions))
+    except Exception:
+        answers = (_answer_alone(scorer, record, language, reasons) for record in records)
+    return [next(answers) if isinstance(one, Record) else one for one in read]
+
+
+def _answer_alone(scorer: Scorer, record: Record, language: str, reasons: int) -> Answer | Refusal:
+    try:
+        return scorer.answer(record, language=language, reasons=reasons)
+    except Exception:
+        return _failed()
+
+
+def _failed() -> Refusal:
+    """Log a mistake of ours under an id that the caller learns."""
+    error_id = secrets.token_hex(8)
+    _log.exception("%s: an item of a batch failed", error_id)
+    return Refusal("internal", error_id=error_id)
 
 
 def _lead_id(item: object) -> str | None:
@@ -222,6 +261,11 @@ async def readyz(request: Request) -> Response:
     await run_in_threadpool(desk.champion.look_again)
     scorer = _scorer(desk)
     return json_response({"status": "ready", "model": model_name(scorer), "degraded": list(desk.keeper.degraded)})
+
+
+async def metrics(request: Request) -> Response:
+    """Return counts and times of this process in Prometheus's text format."""
+    return Response(_desk(request).metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def docs(request: Request) -> Response:

@@ -17,8 +17,11 @@ from pydantic_core import PydanticCustomError
 from leadlight.core.clock import to_micros
 
 __all__ = [
+    "ATTRIBUTE_CHARACTERS",
+    "DATE_CHARACTERS",
     "LARGEST",
     "MOST_ACTIVITIES",
+    "MOST_ATTRIBUTES",
     "MOST_ITEMS",
     "REQUESTS",
     "REQUEST_EXAMPLE",
@@ -40,31 +43,41 @@ MOST_ITEMS: Final = 1_000
 LARGEST: Final = 1e15
 """Size of any number that describes a lead."""
 
-_ATTRIBUTE_CHARACTERS: Final = 2_000
+MOST_ATTRIBUTES: Final = 1_000
+"""Of one lead."""
 
+ATTRIBUTE_CHARACTERS: Final = 2_000
+"""Of an attribute's text, or the reason of a stage change."""
 
-_DATE_CHARACTERS: Final = len("2026-11-23")
+DATE_CHARACTERS: Final = len("2026-11-23")
+"""A text as short as this is a day, and no moment."""
 
 
 def _instant(value: object) -> int:
-    """Read a time as microseconds; ISO 8601 with a zone, from 1970 on as in a history."""
-    if not isinstance(value, str) or len(value) <= _DATE_CHARACTERS:  # a day alone is no moment
+    """Read a time as microseconds; ISO 8601 with a zone, from 1970 on as in a history.
+
+    Raises
+    ------
+    PydanticCustomError
+        ``not_a_time``, ``no_time_zone`` or ``too_early``.
+    """
+    if not isinstance(value, str) or len(value) <= DATE_CHARACTERS:  # a day alone is no moment
         raise PydanticCustomError("not_a_time", "not a time")
     try:
-        instant = datetime.fromisoformat(value.upper())  # RFC 3339 allows a small t and z
+        when = datetime.fromisoformat(value.upper())  # RFC 3339 allows a small t and z
     except ValueError:
         raise PydanticCustomError("not_a_time", "not a time") from None
-    if instant.tzinfo is None:
+    if when.tzinfo is None:
         raise PydanticCustomError("no_time_zone", "no time zone")
-    micros = to_micros(instant)
+    micros = to_micros(when)
     if micros < 0:
         raise PydanticCustomError("too_early", "before 1970")
     return micros
 
 
 def _attribute(value: object) -> str | float | bool | None:
-    if isinstance(value, str) and len(value) > _ATTRIBUTE_CHARACTERS:
-        raise PydanticCustomError("string_too_long", "too long", {"max_length": _ATTRIBUTE_CHARACTERS})
+    if isinstance(value, str) and len(value) > ATTRIBUTE_CHARACTERS:
+        raise PydanticCustomError("string_too_long", "too long", {"max_length": ATTRIBUTE_CHARACTERS})
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int | float):
@@ -101,7 +114,7 @@ Word = Annotated[str, Strict(), StringConstraints(min_length=1, max_length=200, 
 Value = Annotated[
     Any,
     BeforeValidator(_attribute),
-    WithJsonSchema({"type": ["string", "number", "boolean", "null"], "maxLength": _ATTRIBUTE_CHARACTERS}),
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"], "maxLength": ATTRIBUTE_CHARACTERS}),
 ]
 Number = Annotated[float, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
 
@@ -123,7 +136,7 @@ class Lead(_Request):
     attributes: Annotated[
         dict[Word, Value],
         Field(
-            max_length=1000,
+            max_length=MOST_ATTRIBUTES,
             description="what is known of it, by name; GET /v1/model lists the names that count",
             examples=[{"source": "webinar", "industry": "software", "employees": 250}],
         ),
@@ -152,7 +165,7 @@ class StageChange(_Request):
     occurred_at: Instant
     recorded_at: Annotated[Instant | None, Field(description="when it was known; default occurred_at")] = None
     change_id: Annotated[Word | None, Field(description="the same id twice counts once, the later record wins")] = None
-    reason: Annotated[str, Strict(), StringConstraints(max_length=2000)] | None = None
+    reason: Annotated[str, Strict(), StringConstraints(max_length=ATTRIBUTE_CHARACTERS)] | None = None
     amount: Number | None = None
     actor: Word | None = None
 

@@ -42,8 +42,13 @@ class ReceiptIds:
             return _spell(self._last)
 
 
+_PAIRS: Final = tuple(one + other for one in _ALPHABET for other in _ALPHABET)
+_SHIFTS: Final = tuple(range(5 * (_LENGTH - 2), -1, -10))
+
+
 def _spell(value: int) -> str:
-    return "".join(_ALPHABET[value >> shift & 31] for shift in range(5 * (_LENGTH - 1), -1, -5))
+    """Write a number letter by letter, two at a time."""
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
 
 
 def is_receipt_id(text: str) -> bool:

@@ -6,21 +6,70 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import Unavailable
 from leadlight.serving.store.database import ReceiptDatabase
-from leadlight.serving.store.receipts import Receipt
+from leadlight.serving.store.receipts import Receipt, Slip
 from leadlight.serving.store.spool import Spool
 
-__all__ = ["ReceiptKeeper"]
+__all__ = ["Keeper", "KeepsNothing", "ReceiptKeeper"]
 
 _RETRY_SECONDS: Final = 5.0
 """How long a database that failed is left alone, so that scoring does not wait for it at every request."""
 
 _log = logging.getLogger("leadlight.serving.receipts")
+
+
+class Keeper(Protocol):
+    """What takes receipts and gives them back."""
+
+    keeps: bool
+    """Whether it keeps anything at all; where not, no receipt is made."""
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """What does not work at present."""
+        ...
+
+    def open(self) -> None:
+        """Make ready; a failure only degrades."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        ...
+
+    def keep(self, receipts: Sequence[Slip]) -> tuple[str, ...]:
+        """Keep receipts durably and return what is degraded."""
+        ...
+
+    def get(self, receipt_id: str) -> Receipt | None:
+        """Return a receipt, None if there is none."""
+        ...
+
+
+class KeepsNothing:
+    """Keeps nothing, so that receipts can be told from the rest of a score's price. No setting leads here."""
+
+    keeps = False
+    degraded: tuple[str, ...] = ()
+
+    def open(self) -> None:
+        """Need nothing."""
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+    def keep(self, receipts: Sequence[Slip]) -> tuple[str, ...]:  # noqa: ARG002 - the keeper's interface
+        """Forget them."""
+        return ()
+
+    def get(self, receipt_id: str) -> Receipt | None:  # noqa: ARG002 - the keeper's interface
+        """Find none."""
+        return None
 
 
 class ReceiptKeeper:
@@ -33,6 +82,8 @@ class ReceiptKeeper:
     seconds : callable
         A clock that only runs forward, in seconds; for the pause after a failure.
     """
+
+    keeps = True
 
     def __init__(
         self, database: ReceiptDatabase, spool: Spool, *, seconds: Callable[[], float] = time.monotonic
@@ -57,7 +108,7 @@ class ReceiptKeeper:
         """Close the database."""
         self._database.close()
 
-    def keep(self, receipts: Sequence[Receipt]) -> tuple[str, ...]:
+    def keep(self, receipts: Sequence[Slip]) -> tuple[str, ...]:
         """Keep receipts durably; all of them or, in one transaction, none.
 
         Returns

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.errors import ModelContractError
 
-__all__ = ["SCHEMA_VERSION", "Receipt", "Replayed", "replay"]
+__all__ = ["SCHEMA_VERSION", "Receipt", "Replayed", "Slip", "replay"]
 
 SCHEMA_VERSION: Final = 1
 """Form of a receipt; a reader that meets another one knows so."""
@@ -69,14 +69,55 @@ class Receipt:
         """Return the receipt's fields, JSON-ready; not copied, for that would cost more than scoring."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
-    def to_json(self) -> str:
-        """Return the receipt as one line of JSON; floats are written so that they read back to the same bits."""
-        return json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
     @classmethod
     def from_json(cls, text: str) -> Receipt:
-        """Read back what `to_json` wrote."""
+        """Read back what a `Slip` holds."""
         return cls(**json.loads(text))
+
+
+class Slip(NamedTuple):
+    """A receipt as the stores keep it: its JSON, and what it is found by.
+
+    Attributes
+    ----------
+    receipt_id, lead_id : str
+    as_of, made_at : int
+        Microseconds since 1970 UTC.
+    model_version, agreement_version : int, str
+    text : str
+        The whole receipt as one line of JSON; floats read back to the same bits.
+    schema_version : int
+    """
+
+    receipt_id: str
+    lead_id: str
+    as_of: int
+    made_at: int
+    model_version: int
+    agreement_version: str
+    text: str
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def of(cls, text: str) -> Slip:
+        """Return the slip of a receipt's JSON.
+
+        Raises
+        ------
+        ValueError
+            If it is none.
+        """
+        found = json.loads(text)
+        return cls(
+            found["receipt_id"],
+            found["lead_id"],
+            found["as_of"],
+            found["made_at"],
+            found["model_version"],
+            found["agreement_version"],
+            text,
+            found["schema_version"],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from leadlight.serving.store.receipts import Receipt
+from leadlight.serving.store.receipts import Receipt, Slip
 
 __all__ = ["Spool"]
 
@@ -37,7 +37,7 @@ class Spool:
         except FileNotFoundError:
             return False
 
-    def add(self, receipts: Sequence[Receipt]) -> None:
+    def add(self, receipts: Sequence[Slip]) -> None:
         """Append receipts; when this returns they survive a crash.
 
         Raises
@@ -48,10 +48,10 @@ class Spool:
         with self._locked() as file:
             file.seek(0, os.SEEK_END)
             _end_torn_line(file)
-            file.write(b"".join(receipt.to_json().encode() + b"\n" for receipt in receipts))
+            file.write(b"".join(receipt.text.encode() + b"\n" for receipt in receipts))
             _sync(file)
 
-    def empty_into(self, take: Callable[[list[Receipt]], object]) -> int:
+    def empty_into(self, take: Callable[[list[Slip]], object]) -> int:
         """Hand all waiting receipts to ``take`` and forget them once it has returned; return how many.
 
         A crash in between leaves them here, so ``take`` must not mind meeting one twice.
@@ -70,7 +70,8 @@ class Spool:
         if not self.waiting:
             return None
         with self._locked() as file:
-            return next((receipt for receipt in _read(file) if receipt.receipt_id == receipt_id), None)
+            found = next((slip for slip in _read(file) if slip.receipt_id == receipt_id), None)
+        return None if found is None else Receipt.from_json(found.text)
 
     @contextmanager
     def _locked(self) -> Iterator[BinaryIO]:
@@ -83,12 +84,12 @@ class Spool:
             yield file
 
 
-def _read(file: BinaryIO) -> Iterator[Receipt]:
+def _read(file: BinaryIO) -> Iterator[Slip]:
     """Yield the receipts; a line torn by a crash was never acknowledged and is passed over."""
     file.seek(0)
     for line in file:
         try:
-            yield Receipt.from_json(line.decode())
+            yield Slip.of(line.decode().rstrip("\n"))
         except (json.JSONDecodeError, UnicodeDecodeError):
             continue
 

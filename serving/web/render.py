@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Final
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING, Final
 
 from leadlight.core.catalog import LANGUAGES
 from leadlight.features.words import stage_name
@@ -17,6 +15,9 @@ from leadlight.serving.web import formats
 from leadlight.serving.web.chart import Axis, sigmoid
 from leadlight.serving.web.links import Filters, Links
 from leadlight.serving.web.texts import LANGUAGE_NAMES, words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = ["FOLDER", "ProblemPage", "Window", "render_lead", "render_problem", "render_queue"]
 
@@ -86,6 +87,8 @@ def render_problem(problem: ProblemPage, language: str, links: Links, around: Qu
 
 @cache
 def _environment(language: str) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # the API alone does without
+
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,

@@ -139,6 +139,7 @@ def test_the_service_answers_from_the_home_and_stops_on_ctrl_c(demo, tmp_path):
         spanish = json.loads(ask(f"http://127.0.0.1:{port}/v1/score", LEAD, **{"Accept-Language": "es"})[1])
         assert spanish["log_odds"] == answer["log_odds"]
         assert spanish["reasons"][0]["text"] != answer["reasons"][0]["text"]
+        wait_until(f"http://127.0.0.1:{port}/leads", process)  # the pages are prepared after the API is ready
         assert "<html" in ask(f"http://127.0.0.1:{port}/leads")[1]
     finally:
         process.send_signal(signal.SIGINT)

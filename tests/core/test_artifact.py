@@ -96,6 +96,49 @@ def test_one_row_alone_scores_the_same_bits_as_in_a_crowd(ranker):
         assert alone.contributions[0].tobytes() == crowd.contributions[i].tobytes()
 
 
+@pytest.mark.parametrize("ranker", [ADDITIVE, boosted()], ids=["additive", "boosted"])
+def test_each_moment_is_what_all_together_are_alone_or_not(ranker):
+    rng = np.random.default_rng(2)
+    matrix = np.column_stack([rng.integers(0, 4, 40), rng.poisson(3, 40), rng.uniform(0, 100, 40)]).astype(float)
+    matrix[::7, 1] = np.nan
+    trained = model(ranker)
+    crowd, ones = trained.score(matrix), trained.score_each(matrix)
+    assert ones[1].tobytes() == crowd.contributions.tobytes()
+    for i, one in enumerate(ones[0]):
+        assert (one.score, one.probability, one.log_odds) == (crowd.score[i], crowd.probability[i], crowd.log_odds[i])
+        assert one.base_log_odds == crowd.base_log_odds
+        (alone,), contributions = trained.score_each(matrix[i : i + 1])
+        assert alone == one
+        assert contributions.tobytes() == crowd.contributions[i].tobytes()
+    assert trained.score_each(matrix[:0])[0] == []
+
+
+@given(st.lists(st.floats(-50, 50), max_size=20), st.floats(-50, 50), st.booleans())
+def test_one_percentile_is_that_of_many(reference, log_odds, is_tie):
+    reference = sorted([*reference, log_odds] if is_tie else reference)
+    trained = replace(model(), reference=np.array(reference))
+    assert trained._percentile_of_one(log_odds) == trained.percentile(np.array([log_odds]))[0]
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 30))
+def test_one_interval_is_as_wide_as_among_many(raw, n_draws):
+    rng = np.random.default_rng(n_draws)
+    calibration = artifact.Calibration(0.0, 1.0, rng.normal(0.5, 0.2, (n_draws, 2)))
+    low, high = calibration.interval(np.array([raw]))[0]
+    assert calibration.width(raw) == high - low or n_draws == 0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5), st.floats(-9, 9), st.floats(-9, 9)
+)
+def test_points_of_one_are_those_of_many(rows, a, b):
+    trained = replace(model(), points={"visits": a, "age": b})
+    matrix = np.array([[0.0, *row] for row in rows])
+    assert [trained.scorecard_points_of_one(row) for row in matrix.tolist()] == trained.scorecard_points(
+        matrix
+    ).tolist()
+
+
 @pytest.mark.filterwarnings("ignore:LightGBM binary classifier")  # shap's note on its own change of shape
 def test_boosted_contributions_are_those_of_shap():
     import shap
@@ -190,7 +233,7 @@ def test_confidence_is_the_width_of_the_interval():
     scored = model().score(np.array([[2.0, 1.0, 10.0]]))
     widths = {0.2: "high", 0.6: "medium", 2.0: "low", float("nan"): "low"}
     for width, word in widths.items():
-        assert replace(scored, interval=np.array([[0.0, width]])).confidence(0) == word
+        assert replace(scored, interval=np.array([[0.0, width]])).each()[0].confidence == word
 
 
 def test_the_catalog_survives_json():

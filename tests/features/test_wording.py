@@ -11,8 +11,9 @@ from leadlight.core.catalog import LANGUAGES, Catalog, Topic
 from leadlight.core.clock import DAY
 from leadlight.features.catalog import draw_up
 from leadlight.features.warm import small_catalog
-from leadlight.features.wording import missing_attributes, number_text, say
+from leadlight.features.wording import Sayer, missing_attributes, number_text, say
 from leadlight.features.words import ACTIVITIES, tidy
+from plain_wording import plain_missing, plain_say
 from strategies import RULES, World, worlds
 
 NAN = float("nan")
@@ -92,6 +93,40 @@ def test_every_topic_has_a_whole_sentence_for_every_value(data: st.DataObject, w
             check_sentence(topic, topic.label[language])
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data(), world=worlds(), as_of=st.one_of(st.none(), st.integers(0, 2_000_000_000_000_000)))
+def test_the_quick_words_are_the_plain_ones(data: st.DataObject, world: World, as_of: int | None) -> None:
+    for catalog in (small_catalog(), draw_up(world.history(), rules=RULES, goal_stage="sql", min_leads=1)):
+        row = data.draw(values_of(catalog))
+        for topic in catalog.topics.values():
+            for language in LANGUAGES:
+                plain = plain_say(topic, catalog, row, language, as_of=as_of)
+                assert say(topic, catalog, row, language, as_of=as_of) == plain
+        assert missing_attributes(catalog, row) == plain_missing(catalog, row)
+
+
+CONDITIONS = ("missing", "known", "zero", "one", "many", "positive", "other", "any")
+
+
+@pytest.mark.parametrize("what", CONDITIONS)
+@pytest.mark.parametrize("name", ["employees", "source"])
+def test_a_condition_means_the_same_the_quick_and_the_plain_way(name: str, what: str) -> None:
+    catalog = small_catalog()
+    topic = Topic("source", "fit", {"en": "No", "es": "No"}, (({"feature": name, "is": what}, {"en": "Yes"}),))
+    values = [0.0, 1.0, 2.0] if name == "source" else [NAN, -0.0, 0.0, 0.5, 1.0, 1.5, 2.0, -3.0, float("inf")]
+    for value in values:
+        row = [0.0] * len(catalog.features)
+        row[catalog.position[name]] = value
+        assert Sayer(topic, catalog, "en").say(row) == plain_say(topic, catalog, row, "en"), value
+
+
+def test_a_sentence_about_a_feature_that_is_not_there_is_never_said() -> None:
+    catalog = small_catalog()
+    gone = {"feature": "gone", "is": "any"}
+    topic = Topic("source", "fit", {"en": "Label"}, ((gone, {"en": "{gone:count}"}), ([gone], {"en": "no"})))
+    assert Sayer(topic, catalog, "en").say([0.0] * len(catalog.features)) == "Label"
+
+
 def check_sentence(topic: Topic, text: str) -> None:
     assert not set("{}") & set(text), (topic.name, text)
     assert not {"nan", "inf", "None"} & set(text.replace(",", " ").split()), (topic.name, text)
@@ -124,6 +159,7 @@ def test_what_is_missing_is_listed_by_name() -> None:
     ("value", "en", "es"),
     [
         (0.0, "0", "0"),
+        (-0.0, "0", "0"),
         (3.0, "3", "3"),
         (1234.0, "1,234", "1234"),
         (1234567.0, "1,234,567", "1.234.567"),

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from leadlight.core.artifact import Cell, Evidence, TrainedModel, encode_values
-from leadlight.serving.evidence import Findings, find, wilson
+from leadlight.serving.evidence import cells, find, wilson
 from models import trained
 
 DATED, FLAT = trained(), trained(dated=False)
-KEPT = Findings(DATED), Findings(FLAT)
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -106,17 +105,20 @@ def test_a_level_never_seen_has_no_evidence(model: TrainedModel) -> None:
 
 
 @given(st.data())
-def test_what_is_kept_of_a_finding_is_what_is_found_anew(data: st.DataObject) -> None:
+def test_values_of_one_cell_have_one_finding(data: st.DataObject) -> None:
     model = data.draw(st.sampled_from([DATED, FLAT]))
-    kept = KEPT[model is FLAT]
-    row = [
-        float(data.draw(st.integers(0, 1 + len(feature.levels))))
-        if feature.kind == "category"
-        else data.draw(st.one_of(st.just(np.nan), st.floats(-1.0, 1e6)))
-        for feature in model.catalog.features
-    ]
-    language, impact = data.draw(st.sampled_from(["en", "es"])), data.draw(st.sampled_from([-0.5, 0.5]))
-    for topic in model.catalog.topics:
-        found = kept.of(topic, row, impact, language)
-        assert repr(found) == repr(find(model, topic, row, impact, language))
-        assert found is kept.of(topic, row, impact, language)
+    for topic, evidence in model.evidence.items():
+        place = model.catalog.position[evidence.feature]
+        feature = model.catalog.features[place]
+        values = (
+            st.integers(0, 1 + len(feature.levels)).map(float)
+            if feature.kind == "category"
+            else st.one_of(st.just(np.nan), st.floats(-1.0, 1e6), st.sampled_from(evidence.edges))
+        )
+        one, other = data.draw(st.tuples(values, values))
+        cell_of = cells(evidence)
+        if cell_of(one) == cell_of(other):
+            rows = [[value] * len(model.catalog.features) for value in (one, other)]
+            assert len({repr(find(model, topic, row, 0.5, "en")) for row in rows}) == 1
+        number = evidence.cell_number(one)
+        assert cell_of(one) == (number if number is None else min(number, len(evidence.cells)))

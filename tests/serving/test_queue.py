@@ -16,6 +16,7 @@ from leadlight.serving.batch import score_history
 from leadlight.serving.champion import Champion, Starting
 from leadlight.serving.desk import Desk
 from leadlight.serving.late_pages import LatePages
+from leadlight.serving.metrics import Metrics
 from leadlight.serving.queue import RankedQueue
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.database import ReceiptDatabase
@@ -32,7 +33,8 @@ COMPANY = company()
 
 def desk(home: Path, model: TrainedModel) -> Desk:
     keeper = ReceiptKeeper(ReceiptDatabase(f"sqlite:///{home / 'leadlight.db'}"), Spool(home / "spool.jsonl"))
-    return Desk(Settings(home=home, _env_file=None), CLOCK, Champion(lambda: (model, 7)), keeper, ReceiptIds(CLOCK))
+    champion = Champion(lambda: (model, 7))
+    return Desk(Settings(home=home, _env_file=None), CLOCK, champion, keeper, ReceiptIds(CLOCK), Metrics(champion))
 
 
 @pytest.fixture

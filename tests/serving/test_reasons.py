@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.catalog import COMPONENTS
 from leadlight.serving.bars import component_bars
+from leadlight.serving.evidence import find
 from leadlight.serving.scorer import Answer, Scorer
 from models import trained
 
@@ -145,3 +147,23 @@ def test_spanish_says_everything_in_spanish(model: TrainedModel) -> None:
             assert one.direction_text != other.direction_text
             assert not re.search(r"\b(because|if you)\b", one.text + one.finding.sentence, re.I)
             assert not re.search(r"\b(the|last|ago|days|known|stage)\b", other.text + other.finding.sentence, re.I)
+
+
+@settings(deadline=None, max_examples=60)
+@given(asked(), st.sampled_from(["en", "es"]))
+def test_what_is_kept_for_a_reason_is_what_is_found_anew(question: tuple[Scorer, np.ndarray], language: str) -> None:
+    scorer, row = question
+    for reason in scorer.explain(row, "L", 0, reasons=None, language=language).reasons:
+        topics = {f.topic for f in scorer.model.catalog.features if f.group == reason.code}
+        found = [find(scorer.model, topic, row.tolist(), reason.impact, language) for topic in topics]
+        assert repr(reason.finding) in map(repr, found)
+        assert json.loads(reason.json()) == {
+            "code": reason.code,
+            "component": scorer.model.catalog.group_component[reason.code],
+            "direction": "raises" if reason.impact > 0 else "lowers",
+            "impact": reason.impact,
+            "text": reason.text,
+            "direction_text": reason.direction_text,
+            "evidence": reason.finding.document,
+            "evidence_text": reason.finding.sentence,
+        }

@@ -1,7 +1,7 @@
 """Small LightGBM models of every kind that the kernel explains or refuses, each with rows that try it.
 
->>> sorted(EXPLAINED)[:4]
-['categorical', 'continued', 'dart', 'defaults']
+>>> list(EXPLAINED)[:3], list(REFUSED)
+(['defaults', 'regression', 'zero_as_missing'], ['linear', 'several_classes'])
 >>> one = forest("stumps")
 >>> one.shares.shape == one.rows.shape
 True

@@ -1,0 +1,1 @@
+"""The service beside its peers: see `benchmarks.serve.__main__`."""
