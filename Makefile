@@ -56,14 +56,18 @@ lock: $(READY) ## resolve the dependencies anew, with hashes and without any add
 	  --no-annotate --no-header --quiet --upgrade -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --quiet --upgrade -o requirements-dev.lock
+	$(BIN)/uv pip compile benchmarks/peers.in --universal --python-version 3.12 --generate-hashes \
+	  --no-annotate --no-header --quiet --upgrade -o benchmarks/peers.lock
 
+PEERS_PYTHON ?= 3.12
 peers: $(READY) ## set up build/peers with the rivals that benchmarks/explain compares with (needs Python 3.12)
-	$(BIN)/uv venv --quiet --allow-existing --python 3.12 build/peers
+	@$(BIN)/uv venv --quiet --clear --no-python-downloads --python $(PEERS_PYTHON) build/peers || \
+	  { echo "The peers need Python 3.12: make peers PEERS_PYTHON=/path/to/python3.12"; exit 1; }
 	$(BIN)/uv pip install --quiet --python build/peers/bin/python --require-hashes -r benchmarks/peers.lock
 
 pictures: $(READY) ## make README's pictures anew from the running pages
 	$(BIN)/python scripts/pictures.py
 
-clean: ## remove what was built, compiled loops included (not your data); after editing one, `make clean install`
+clean: ## remove what was built, compiled loops included (not your data)
 	find treeshap features -name '*.nb[ic]' -delete
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

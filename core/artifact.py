@@ -246,11 +246,6 @@ class TrainedModel:
     warm_score: int
     facts: Mapping[str, Any] = field(default_factory=dict)
 
-    def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the raw log-odds, before calibration; shape (n,)."""
-        base, shares = self.ranker.contributions(matrix)
-        return np.asarray(base + shares.sum(axis=1))
-
     def score(self, matrix: NDArray[np.float64]) -> Scored:
         """Score moments.
 
@@ -259,18 +254,15 @@ class TrainedModel:
         matrix : array of shape (n_moments, n_features)
             Catalog columns.
         """
-        base, shares = self.ranker.contributions(matrix)
-        raw = base + shares.sum(axis=1)
+        base, shares, raw = self.ranker.contributions(matrix)
         slope, intercept = self.calibration.slope, self.calibration.intercept
-        contributions = slope * shares
-        base_log_odds = intercept + slope * base
-        log_odds = base_log_odds + contributions.sum(axis=1)
+        log_odds = intercept + slope * raw
         return Scored(
             score=self.percentile(log_odds),
             probability=np.exp(-np.logaddexp(0.0, -log_odds)),  # the sigmoid, without overflow
             log_odds=log_odds,
-            base_log_odds=base_log_odds,
-            contributions=contributions,
+            base_log_odds=intercept + slope * base,
+            contributions=slope * shares,
             interval=self.calibration.interval(raw),
         )
 
@@ -285,17 +277,15 @@ class TrainedModel:
         return scored.each(), scored.contributions
 
     def _score_one(self, matrix: NDArray[np.float64]) -> tuple[list[ScoredOne], NDArray[np.float64]]:
-        base, shares = self.ranker.contributions(matrix)
+        base, shares, raws = self.ranker.contributions(matrix)
         slope, intercept = self.calibration.slope, self.calibration.intercept
-        contributions = slope * shares
-        base_log_odds = float(intercept + slope * base)
-        log_odds = float(base_log_odds + np.add.reduce(contributions[0]))
-        raw = float(base + np.add.reduce(shares[0]))
+        raw = float(raws[0])
+        log_odds = intercept + slope * raw
         # numpy's own functions for the sigmoid: those of math may differ in the last bit
         probability = float(np.exp(-np.logaddexp(0.0, -log_odds)))
         confidence = _confidence(self.calibration.width(raw))
         score = self._percentile_of_one(log_odds)
-        return [ScoredOne(score, probability, log_odds, base_log_odds, confidence)], contributions
+        return [ScoredOne(score, probability, log_odds, intercept + slope * base, confidence)], slope * shares
 
     def percentile(self, log_odds: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return each value's percentile among the reference, mid-rank for ties, rounded to a whole number.

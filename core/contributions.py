@@ -1,6 +1,6 @@
 """Rankers: what turns catalog columns into log-odds, and each column's exact share of them.
 
-Both kinds answer the same question in the same form: ``base + contributions.sum(axis=1)`` is the raw log-odds.
+Both kinds answer the same question in the same form: ``base + shares.sum(axis=1)`` is ``raw``, the raw log-odds.
 For an additive model a column's share is its term less the term's mean over the training moments, which is its
 exact Shapley value under independent columns (Štrumbelj & Kononenko 2014). For boosted trees it is path-dependent
 TreeSHAP (Lundberg et al. 2020, Nature Machine Intelligence 2), computed by `leadlight.treeshap`.
@@ -21,27 +21,42 @@ if TYPE_CHECKING:
     import lightgbm
     from numpy.typing import NDArray
 
-__all__ = ["Additive", "Boosted", "Ranker", "Term"]
+__all__ = ["Additive", "Boosted", "Contributions", "Ranker", "Term"]
+
+
+class Contributions(NamedTuple):
+    """Raw log-odds, split by column.
+
+    Attributes
+    ----------
+    base : float
+        Log-odds before anything is known of a lead.
+    shares : array of shape (n_moments, n_features)
+        Log-odds; 0 for columns that the ranker does not look at.
+    raw : array of shape (n_moments,)
+        What base and shares add up to, but for rounding: the ranker's own output.
+    """
+
+    base: float
+    shares: NDArray[np.float64]
+    raw: NDArray[np.float64]
 
 
 class Ranker(Protocol):
-    """Raw log-odds, split by column."""
+    """What turns catalog columns into log-odds."""
 
-    def contributions(self, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Return the base and each column's share.
+    def contributions(self, matrix: NDArray[np.float64]) -> Contributions:
+        """Explain moments; a moment gets the same bits alone and among others.
 
         Parameters
         ----------
         matrix : array of shape (n_moments, n_features)
             Catalog columns, as `leadlight.features.build` yields them.
-
-        Returns
-        -------
-        base : float
-            Log-odds before anything is known of a lead.
-        shares : array of shape (n_moments, n_features)
-            Log-odds; 0 for columns that the ranker does not look at.
         """
+        ...
+
+    def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `Contributions.raw` alone, to the same bits, where splitting it would cost time."""
         ...
 
 
@@ -104,7 +119,7 @@ class Additive:
     intercept: float
     terms: tuple[Term, ...]
 
-    def contributions(self, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def contributions(self, matrix: NDArray[np.float64]) -> Contributions:
         """See `Ranker.contributions`."""
         terms = self._stacked
         shares = np.zeros(matrix.shape)
@@ -114,7 +129,15 @@ class Additive:
         shares[:, terms.numbers] = value - terms.number_mean
         codes = matrix[:, terms.categories].astype(np.int64)  # (n, n_categories)
         shares[:, terms.categories] = terms.tables[np.arange(len(terms.tables)), codes] - terms.category_mean
-        return self.intercept + sum(term.mean for term in self.terms), shares
+        return Contributions(self._base, shares, self._base + shares.sum(axis=1))
+
+    def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Ranker.raw`."""
+        return self.contributions(matrix).raw
+
+    @cached_property
+    def _base(self) -> float:
+        return self.intercept + sum(term.mean for term in self.terms)
 
     @cached_property
     def _stacked(self) -> _Stacked:
@@ -180,18 +203,26 @@ class Boosted:
         except Unsupported as error:
             return str(error)
 
-    def contributions(self, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """See `Ranker.contributions`. A row's shares are the same bits alone and among others."""
+    def contributions(self, matrix: NDArray[np.float64]) -> Contributions:
+        """See `Ranker.contributions`."""
         explainer = self._explainer
         if isinstance(explainer, str):
             return self._by_lightgbm(matrix)
         shares = np.zeros(matrix.shape)
-        shares[:, : explainer.n_outputs] = explainer.explain(matrix, kernel="row").shares
-        return explainer.base, shares
+        raw, shares[:, : explainer.n_outputs] = explainer.explain(matrix, kernel="row")
+        return Contributions(explainer.base, shares, raw)
 
-    def _by_lightgbm(self, matrix: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Ranker.raw`."""
+        explainer = self._explainer
+        return self._predicted(matrix) if isinstance(explainer, str) else explainer.raw(matrix)
+
+    def _by_lightgbm(self, matrix: NDArray[np.float64]) -> Contributions:
         columns = list(self.inputs)
-        raw = np.asarray(self.booster.predict(matrix[:, columns], pred_contrib=True, num_threads=1))
+        found = np.asarray(self.booster.predict(matrix[:, columns], pred_contrib=True, num_threads=1))
         shares = np.zeros(matrix.shape)
-        shares[:, columns] = raw[:, :-1]
-        return (float(raw[0, -1]) if len(raw) else 0.0), shares
+        shares[:, columns] = found[:, :-1]
+        return Contributions(float(found[0, -1]) if len(found) else 0.0, shares, self._predicted(matrix))
+
+    def _predicted(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(self.booster.predict(matrix[:, list(self.inputs)], raw_score=True, num_threads=1))

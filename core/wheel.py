@@ -16,7 +16,7 @@ from typing import Final
 
 __all__ = ["pack", "requirements"]
 
-PACKAGES: Final = ("core", "agreement", "features", "training", "serving", "cli")
+PACKAGES: Final = ("treeshap", "core", "agreement", "features", "training", "serving", "cli")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _SKIP: Final = frozenset({"__pycache__"})
 

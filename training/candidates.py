@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from leadlight.core.catalog import Catalog
     from leadlight.training.splits import Fold
 
-__all__ = ["SIMPLEST_FIRST", "CrossFitted", "Lesson", "cross_fit", "fit", "raw", "tune"]
+__all__ = ["SIMPLEST_FIRST", "CrossFitted", "Lesson", "cross_fit", "fit", "tune"]
 
 SIMPLEST_FIRST: Final[tuple[Kind, ...]] = ("scorecard", "logistic", "lightgbm")
 
@@ -135,14 +135,6 @@ def fit(kind: Kind, lesson: Lesson, params: Mapping[str, float] | None = None, *
     return boosting.fit(*given, trees=int(params["trees"]), seed=seed)
 
 
-def raw(ranker: Additive | Boosted, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return raw log-odds, shape (n_moments,), without splitting them by column where that costs time."""
-    if isinstance(ranker, Boosted):
-        return np.asarray(ranker.booster.predict(matrix[:, list(ranker.inputs)], raw_score=True, num_threads=1))
-    base, shares = ranker.contributions(matrix)
-    return base + np.asarray(shares.sum(axis=1))
-
-
 def tune(
     kind: Kind, lesson: Lesson, folds: Sequence[Fold], *, seed: int = 0
 ) -> tuple[dict[str, float], CrossFitted, dict[str, float]]:
@@ -178,7 +170,7 @@ def cross_fit(
 ) -> CrossFitted:
     """Predict every fold's later moments from its earlier ones, with settings already chosen."""
     scores = _side_by_side(
-        lambda f: raw(fit(kind, lesson.take(f.learn), params, seed=seed), lesson.matrix[f.validate]), folds
+        lambda f: fit(kind, lesson.take(f.learn), params, seed=seed).raw(lesson.matrix[f.validate]), folds
     )
     rows, block = _rows(folds)
     return CrossFitted(rows, block, np.concatenate(scores) if scores else np.empty(0))
@@ -202,7 +194,7 @@ def _paths(kind: Kind, lesson: Lesson, validate: NDArray[np.float64], seed: int)
     given = (lesson.catalog, lesson.taught, lesson.converted, lesson.weight)
     if kind == "lightgbm":
         return boosting.staged(*given, validate=validate, seed=seed)
-    return np.stack([raw(ranker, validate) for ranker in logistic.fit_path(*given, strengths=logistic.STRENGTHS)])
+    return np.stack([ranker.raw(validate) for ranker in logistic.fit_path(*given, strengths=logistic.STRENGTHS)])
 
 
 def _calibrated_loss(

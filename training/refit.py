@@ -116,7 +116,7 @@ def refit(
     lesson = lesson_of(agreement, at, at.matrix, mature)
     ranker = candidates.fit(kind, lesson, params, seed=seed)
     predictions = candidates.cross_fit(kind, lesson, folds, params, seed=seed)
-    fitted = cross_fitted_calibration(predictions, mature, candidates.raw(ranker, at.matrix), seed)
+    fitted = cross_fitted_calibration(predictions, mature, ranker.raw(at.matrix), seed)
     evidence, baseline = gather(at.catalog, at.matrix, mature)
     open_now = at.more(reference)
     model = TrainedModel(

@@ -192,7 +192,7 @@ class _Job:
         for kind in lesson.kinds:
             params[kind], predictions, tuning[kind] = candidates.tune(kind, lesson, folds, seed=self.seed)
             rankers[kind] = candidates.fit(kind, lesson, params[kind], seed=self.seed)
-            said = candidates.raw(rankers[kind], lesson.matrix)
+            said = rankers[kind].raw(lesson.matrix)
             fitted[kind] = cross_fitted_calibration(predictions, learn, said, self.seed)
             since = first_validated(predictions, learn)
             if len(predictions.rows):
@@ -247,11 +247,11 @@ class _Job:
         ranker = candidates.fit(kind, lesson, contest.params[kind], seed=self.seed)
         line = contest.fitted[kind].line
         if contest.fitted[kind].used != "nothing":
-            said = candidates.raw(ranker, lesson.matrix)
+            said = ranker.raw(lesson.matrix)
             line = taught(said, earlier, Accounts.draw(earlier.owner, self.seed, 0), since=contest.since).line(
                 line.slope
             )
-        raw = candidates.raw(ranker, at.matrix[split.deployed_test])
+        raw = ranker.raw(at.matrix[split.deployed_test])
         accounts = Accounts.draw(later.owner, self.seed)
         weeks = measure.weeks_of(later, later, self.agreement.leads_per_week, flat=False)
         found = measure.examine(raw, line(raw), later, accounts, weeks)
@@ -309,7 +309,7 @@ class _Job:
 
 def _said(contest: Contest, matrix: NDArray[np.float64]) -> Said:
     """Return each candidate's raw log-odds of moments that it was not taught, and the same calibrated."""
-    raw = {kind: candidates.raw(contest.rankers[kind], matrix) for kind in contest.lesson.kinds}
+    raw = {kind: contest.rankers[kind].raw(matrix) for kind in contest.lesson.kinds}
     return {kind: (found, contest.fitted[kind].line(found)) for kind, found in raw.items()}
 
 

@@ -145,7 +145,7 @@ def test_boosted_contributions_are_those_of_shap():
 
     ranker = boosted()
     matrix = np.array([[0.0, 3.0, 50.0], [3.0, np.nan, 1.0], [1.0, 9.0, 99.0]])
-    base, shares = ranker.contributions(matrix)
+    base, shares, _ = ranker.contributions(matrix)
     explainer = shap.TreeExplainer(ranker.booster)
     np.testing.assert_allclose(shares, explainer(matrix).values, atol=1e-10)
     np.testing.assert_allclose(base + shares.sum(axis=1), ranker.booster.predict(matrix, raw_score=True), atol=1e-10)

@@ -6,7 +6,7 @@ import pkgutil
 
 import pytest
 
-ROOMS = ("core", "agreement", "features", "training", "serving", "cli")
+ROOMS = ("treeshap", "core", "agreement", "features", "training", "serving", "cli")
 
 
 def modules():

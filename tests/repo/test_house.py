@@ -30,7 +30,7 @@ def test_changelog_and_package_agree_on_the_version():
 
 
 def test_a_bare_import_says_the_right_name():
-    for room in ("core", "agreement", "features", "training", "serving", "cli"):
+    for room in ("treeshap", "core", "agreement", "features", "training", "serving", "cli"):
         run = subprocess.run([sys.executable, "-c", f"import {room}"], cwd=ROOT, capture_output=True, text=True)
         assert f"leadlight.{room}" in run.stderr
         assert run.returncode == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from leadlight.core import wheel
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("core", "agreement", "features", "training", "serving", "cli")
+ROOMS = ("treeshap", "core", "agreement", "features", "training", "serving", "cli")
 
 
 def settings():

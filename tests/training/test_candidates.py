@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression
 
 from leadlight.core.catalog import Catalog, Feature, Topic, Vocabulary
 from leadlight.training import boosting, candidates, logistic
-from leadlight.training.candidates import Lesson, cross_fit, fit, raw, tune
+from leadlight.training.candidates import Lesson, cross_fit, fit, tune
 from leadlight.training.splits import Fold
 
 
@@ -44,9 +44,9 @@ def lesson(seed=0, n=800, strength=1.0):
 def test_contributions_add_up_to_the_raw_log_odds(kind):
     taught = lesson()
     ranker = fit(kind, taught)
-    base, shares = ranker.contributions(taught.matrix)
-    assert base + shares.sum(axis=1) == pytest.approx(raw(ranker, taught.matrix), abs=1e-9)
-    assert np.ptp(raw(ranker, taught.matrix)) > 0.1
+    base, shares, _ = ranker.contributions(taught.matrix)
+    assert base + shares.sum(axis=1) == pytest.approx(ranker.raw(taught.matrix), abs=1e-9)
+    assert np.ptp(ranker.raw(taught.matrix)) > 0.1
     columns = [i for i in range(6) if np.ptp(shares[:, i]) > 0]
     assert set(columns) <= ({4, 5} if kind == "scorecard" else {0, 1, 2})
 
@@ -54,7 +54,7 @@ def test_contributions_add_up_to_the_raw_log_odds(kind):
 @pytest.mark.parametrize("kind", candidates.SIMPLEST_FIRST)
 def test_chances_have_the_base_rate_of_the_moments(kind):
     taught = lesson()
-    p = 1 / (1 + np.exp(-raw(fit(kind, taught), taught.matrix)))
+    p = 1 / (1 + np.exp(-fit(kind, taught).raw(taught.matrix)))
     assert p.mean() == pytest.approx(taught.converted.mean(), abs=0.01)
 
 
@@ -63,7 +63,7 @@ def test_logistic_regression_is_the_one_of_scikit_learn():
     _, design = logistic._design(CATALOG, taught.matrix, taught.weight)
     slow = LogisticRegression(C=1 / 8.0, tol=1e-10, max_iter=1000).fit(design, taught.converted)
     ranker = fit("logistic", taught, {"strength": 8.0})
-    assert raw(ranker, taught.matrix) == pytest.approx(slow.decision_function(design), abs=1e-4)
+    assert ranker.raw(taught.matrix) == pytest.approx(slow.decision_function(design), abs=1e-4)
 
 
 def test_a_level_that_nobody_had_and_an_empty_column_say_nothing():
@@ -78,7 +78,7 @@ def test_a_level_that_nobody_had_and_an_empty_column_say_nothing():
 def test_points_that_rank_the_wrong_way_round_get_slope_zero_not_a_reversed_sign():
     taught = lesson()
     reversed_card = Lesson(CATALOG, taught.matrix, taught.converted, taught.lead, {"card.one": -20.0})
-    scores = raw(fit("scorecard", reversed_card), taught.matrix)
+    scores = fit("scorecard", reversed_card).raw(taught.matrix)
     assert np.ptp(scores) == 0
     assert 1 / (1 + np.exp(-scores[0])) == pytest.approx(taught.converted.mean(), abs=1e-6)
 
@@ -86,7 +86,7 @@ def test_points_that_rank_the_wrong_way_round_get_slope_zero_not_a_reversed_sign
 def test_each_rule_of_the_card_has_its_own_share():
     taught = lesson()
     ranker = fit("scorecard", taught)
-    _, shares = ranker.contributions(taught.matrix)
+    _, shares, _ = ranker.contributions(taught.matrix)
     one, two = np.ptp(shares[:, 4]), np.ptp(shares[:, 5])
     assert one / two == pytest.approx(20 / 5)
 
@@ -101,7 +101,7 @@ def test_staged_predictions_are_those_of_shorter_models():
     stages = boosting.staged(CATALOG, taught.matrix, taught.converted, taught.weight, taught.matrix[:50])
     for trees, scores in list(zip(boosting.TREES, stages, strict=True))[:3]:
         short = fit("lightgbm", taught, {"trees": trees})
-        assert scores == pytest.approx(raw(short, taught.matrix[:50]), abs=1e-9)
+        assert scores == pytest.approx(short.raw(taught.matrix[:50]), abs=1e-9)
 
 
 def test_moments_of_a_lead_share_a_weight_and_the_base_rate_stays():

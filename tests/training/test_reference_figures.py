@@ -29,7 +29,7 @@ from leadlight.core.clock import DAY
 from leadlight.core.source import read_history
 from leadlight.features.encode import micros_of
 from leadlight.training.bootstrap import Accounts, areas, interval
-from leadlight.training.candidates import Lesson, fit, raw, tune
+from leadlight.training.candidates import Lesson, fit, tune
 from leadlight.training.features_at import FeaturesAt
 from leadlight.training.labels import read_stages
 from leadlight.training.moments import Moments, draw_flat, owners
@@ -89,7 +89,7 @@ def candidate_scores(kind, history, moments, learn, test, *, gap, before=None):
     lesson = Lesson(at.catalog, at.matrix[learn], taught.converted, taught.lead)
     folds = forward_folds(taught, owners(history.leads)[1], gap, by_account=False)
     params, _, _ = tune(kind, lesson, folds)
-    return raw(fit(kind, lesson, params), at.matrix[test])
+    return fit(kind, lesson, params).raw(at.matrix[test])
 
 
 def attributes(history):
@@ -201,7 +201,7 @@ def test_online_shoppers_by_five_groups(kind):
         learn, test = part != k, part == k
         at = FeaturesAt.drawn_up(history, parse(""), moments, learn, None)
         lesson = Lesson(at.catalog, at.matrix[learn], moments.converted[learn], moments.lead[learn])
-        ours[test] = raw(fit(kind, lesson, {"strength": 8.0, "trees": 90}), at.matrix[test])
+        ours[test] = fit(kind, lesson, {"strength": 8.0, "trees": 90}).raw(at.matrix[test])
         theirs[test] = reference(
             "logistic" if kind == "logistic" else "boosting", attributes(history), moments.converted, learn, test
         )
