@@ -159,7 +159,7 @@ def open_loop(
         while len(waits) < count:
             now = time.perf_counter()
             while free and due < count and began + due / per_second <= now:
-                connection = free.pop()
+                connection = free.pop(0)  # in turn, so that none idles until the server closes it
                 connection.send(next(turn), began + due / per_second)
                 busy.append(connection)
                 due += 1
