@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from leadlight.treeshap.batch import explain_block
-from leadlight.treeshap.batch_plan import plan_batch
+from leadlight.treeshap.batch_plan import BatchPlan, plan_batch
 from leadlight.treeshap.block import ROWS
 from leadlight.treeshap.forest import Unsupported, read
 from leadlight.treeshap.paths import base_of, trace
@@ -173,14 +173,17 @@ class TreeShap:
 
     @cached_property
     def _batch64(self) -> tuple[Any, ...]:
-        return self._batch_arguments(np.float64)
+        return self._batch_arguments(self._plan64)
 
     @cached_property
     def _batch32(self) -> tuple[Any, ...]:
-        return self._batch_arguments(np.float32)
+        return self._batch_arguments(plan_batch(self._forest, self._paths, self._splits, self._groups, np.float32))
 
-    def _batch_arguments(self, dtype: DTypeLike) -> tuple[Any, ...]:
-        plan = plan_batch(self._forest, self._paths, self._splits, self._groups, dtype)
+    @cached_property
+    def _plan64(self) -> BatchPlan:
+        return plan_batch(self._forest, self._paths, self._splits, self._groups)
+
+    def _batch_arguments(self, plan: BatchPlan) -> tuple[Any, ...]:
         return (
             *self._of_values, self._splits.words,
             plan.trees, plan.steps, plan.nodes, plan.leaves, plan.thresholds, plan.factors, plan.real, plan.lookups,
@@ -189,7 +192,7 @@ class TreeShap:
 
     @cached_property
     def _predict_arguments(self) -> tuple[Any, ...]:
-        plan = plan_batch(self._forest, self._paths, self._splits, self._groups)
+        plan = self._plan64
         return (
             *self._of_values, self._splits.words,
             plan.trees, plan.steps, plan.nodes, plan.leaves, plan.thresholds, plan.lookups,
