@@ -23,10 +23,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.load import Address, Refused, Stalled, closed_loop, request
+from benchmarks.load import Address, Refused, closed_loop, request
 from benchmarks.serve.first import first_answer
 from benchmarks.serve.folder import SCORE, kept_or_scratch, lines_of, prepared
-from benchmarks.serve.processes import Broken, ends_on_signals, running
+from benchmarks.serve.processes import ends_in_words, ends_on_signals, running
 
 IMPORTS: Final = "import fastapi, uvicorn, numba"
 GOAL: Final = 2.0
@@ -214,9 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (Broken, Refused, Stalled) as error:
-        sys.exit(str(error))
+    ends_in_words(main)

@@ -59,6 +59,11 @@ class Ranker(Protocol):
         """Return `Contributions.raw` alone, to the same bits, where splitting it would cost time."""
         ...
 
+    @property
+    def refused(self) -> str | None:
+        """Why the fast way to explain can't be gone, so that a slower one is; None where it can."""
+        ...
+
 
 @dataclass(frozen=True)
 class Term:
@@ -135,6 +140,10 @@ class Additive:
         """See `Ranker.raw`."""
         return self.contributions(matrix).raw
 
+    @property
+    def refused(self) -> None:
+        """See `Ranker.refused`: a sum of terms explains itself."""
+
     @cached_property
     def _base(self) -> float:
         return self.intercept + sum(term.mean for term in self.terms)
@@ -193,7 +202,7 @@ class Boosted:
 
     @cached_property
     def refused(self) -> str | None:
-        """Why `leadlight.treeshap` can't explain these trees, so that LightGBM does it, slower; None if it can."""
+        """See `Ranker.refused`: why `leadlight.treeshap` can't explain these trees, so that LightGBM does."""
         return self._explainer if isinstance(self._explainer, str) else None
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Final, TypeVar
 
 __all__ = ["by_identity"]
@@ -19,13 +20,16 @@ def by_identity(work_out: Callable[[Key], Value]) -> Callable[[Key], Value]:
     The object is kept beside the result: as long as an entry stands, no other object can get its address.
     """
     kept: dict[int, tuple[Key, Value]] = {}
+    making_room = Lock()
 
     def remembered(key: Key) -> Value:
         entry = kept.get(id(key))
         if entry is None:
-            while len(kept) >= _KEPT:
-                kept.pop(next(iter(kept)), None)
-            entry = kept[id(key)] = (key, work_out(key))
+            entry = (key, work_out(key))
+            with making_room:
+                while len(kept) >= _KEPT:
+                    del kept[next(iter(kept))]
+                kept[id(key)] = entry
         return entry[1]
 
     return remembered

@@ -6,11 +6,10 @@ record gives the same bits in a request, in a batch and when a receipt is replay
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,9 @@ from leadlight.serving.reasons import Explainer, Reason, Shares
 from leadlight.serving.store.receipts import SCHEMA_VERSION, Slip
 
 __all__ = ["DEFAULT_REASONS", "Answer", "Ignored", "Question", "Record", "Scorer"]
+
+_EXACT: Final = 1e-6
+"""How far the sum of all reasons may be from the log-odds, which is rounding only."""
 
 DEFAULT_REASONS: Final = 6
 """How many reasons an answer shows unless it is asked for more or fewer."""
@@ -170,14 +172,13 @@ class Answer:
         return b"[%b]" % b",".join([reason.json() for reason in self.reasons])
 
 
-@runtime_checkable
-class _MayRefuse(Protocol):
-    """A ranker that can't explain every model the fast way."""
-
-    @property
-    def refused(self) -> str | None:
-        """Why not; None where it can."""
-        ...
+def _check_sum(scored: ScoredOne, shares: Shares) -> None:
+    """Refuse to answer with reasons that don't add up, or with what is no number."""
+    found = scored.base_log_odds + sum(shares.components.values())
+    if not abs(found - scored.log_odds) <= _EXACT * max(1.0, abs(scored.log_odds)):  # not so either where one is NaN
+        raise ModelContractError(
+            f"The model's log-odds are {scored.log_odds}, and its reasons add up to {found}. Retrain, or roll back."
+        )
 
 
 class Scorer:
@@ -206,8 +207,7 @@ class Scorer:
     @cached_property
     def refused(self) -> str | None:
         """Why LightGBM itself explains this model's scores; None where the fast way does."""
-        ranker = self.model.ranker
-        return ranker.refused if isinstance(ranker, _MayRefuse) else None
+        return self.model.ranker.refused
 
     def features(self, records: Sequence[Record]) -> NDArray[np.float64]:
         """Return the records' catalog columns, shape (n_records, n_features)."""
@@ -281,8 +281,7 @@ class Scorer:
         asked: _Asked,
     ) -> Answer:
         model, explainer = self.model, self._explainer
-        if not math.isfinite(scored.log_odds):
-            raise ModelContractError(f"The model gave no finite log-odds: {scored.log_odds}. Retrain, or roll back.")
+        _check_sum(scored, shares)
         return Answer(
             lead_id=asked.lead_id,
             as_of=asked.as_of,

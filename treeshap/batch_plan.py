@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from leadlight.treeshap.forest import Forest
-from leadlight.treeshap.paths import BOTH_LEAVES, BOTH_SPLITS, Paths, rule
+from leadlight.treeshap.paths import BOTH_LEAVES, BOTH_SPLITS, Paths, at_children, leaf_values, rule
 from leadlight.treeshap.splits import Splits
 
 __all__ = ["BatchPlan", "plan_batch"]
@@ -35,9 +35,9 @@ class BatchPlan:
 
     Attributes
     ----------
-    trees : array of shape (n_trees, 10), dtype int64
-        Points, where the rule's weights begin, and where each tree's steps, lookups, nodes and leaves begin and end;
-        then where its factors begin.
+    trees : array of shape (n_trees, 9), dtype int64
+        Points, where the rule's weights begin, and where each tree's steps and lookups begin and end; then
+        where its nodes, leaves and factors begin.
     steps : array of shape (n_steps, 2), dtype int64
         What to do, and at which node.
     nodes : array of shape (n, 8), dtype int64
@@ -92,15 +92,14 @@ def plan_batch(
     factors, factor_start = _factors(forest, paths, points)
     rules = np.unique(points)
     weight_start = np.concatenate(([0], np.cumsum(rules)))[np.searchsorted(rules, points)]
-    above = np.maximum(paths.ancestor, 0)
     trees = [
         points, weight_start, step_start[:-1], step_start[1:], lookup_start[:-1], lookup_start[1:],
-        forest.node_start[:-1], forest.leaf_start[:-1], np.diff(forest.node_start), factor_start,
+        forest.node_start[:-1], forest.leaf_start[:-1], factor_start,
     ]  # fmt: skip
     nodes = [
-        place, _child_place(paths.first, place), _child_place(paths.second, place), outputs[forest.feature],
+        place, at_children(paths.first, place), at_children(paths.second, place), outputs[forest.feature],
         np.where(splits.categorical, lookup, splits.column), splits.bit,
-        place[above] if len(above) else above, paths.under_first,
+        at_children(paths.ancestor, place), paths.under_first,
     ]  # fmt: skip
     return BatchPlan(
         trees=np.stack(trees, axis=1).astype(np.int64, order="C"),
@@ -124,10 +123,6 @@ def _places(paths: Paths) -> NDArray[np.int64]:
     inner = paths.second[paths.second >= 0]
     second[inner] = 1
     return np.where(paths.level == 0, 0, 2 * paths.level - 1 + second)
-
-
-def _child_place(child: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.where(child >= 0, place[np.maximum(child, 0)], 0) if len(child) else child
 
 
 def _lookups(
@@ -213,9 +208,9 @@ def _factors(forest: Forest, paths: Paths, points: NDArray[np.int64]) -> tuple[N
 
 
 def _real(forest: Forest, paths: Paths) -> NDArray[np.float64]:
-    first = np.where(paths.first < 0, forest.leaf_value[np.maximum(~paths.first, 0)], 0.0)
-    second = np.where(paths.second < 0, forest.leaf_value[np.maximum(~paths.second, 0)], 0.0)
-    return np.stack([paths.before - paths.cover, -paths.cover, paths.cover / paths.before, first, second], axis=1)
+    return np.stack(
+        [paths.before - paths.cover, -paths.cover, paths.cover / paths.before, *leaf_values(forest, paths)], axis=1
+    )
 
 
 def _leaf_numbers(forest: Forest, paths: Paths) -> NDArray[np.uint16]:

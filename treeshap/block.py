@@ -20,7 +20,7 @@ ROWS: Final = 512
 """Rows of a block: its values and sums take about half of a second-level cache of 1 MiB."""
 
 # columns of BatchPlan.trees
-POINTS, WEIGHT, STEP, LAST_STEP, LOOKUP, LAST_LOOKUP, NODE, LEAF, NODES, FACTOR = range(10)
+POINTS, WEIGHT, STEP, LAST_STEP, LOOKUP, LAST_LOOKUP, NODE, LEAF, FACTOR = range(9)
 # columns of BatchPlan.nodes
 PLACE, FIRST, SECOND, OUT, COLUMN, BIT, ABOVE, UNDER_FIRST = range(8)
 

@@ -2,7 +2,8 @@
 
 The text is LightGBM's own and documented only by its source (`src/io/tree.cpp`, `src/io/gbdt_model_text.cpp`, version
 "v4" of the format). What is read here is checked to be whole and to mean what the kernels compute; anything else is
-refused by name rather than guessed.
+refused by name rather than guessed. A random forest needs nothing of its own: LightGBM averages its probabilities,
+while its raw outputs and contributions are sums like everybody's.
 """
 
 from __future__ import annotations
@@ -40,8 +41,6 @@ class Forest:
     Attributes
     ----------
     n_features : int
-    averaged : bool
-        A random forest. LightGBM averages its probabilities only: raw outputs and contributions are sums all the same.
     node_start, leaf_start : array of shape (n_trees + 1,), dtype int64
         Where each tree's internal nodes and leaves begin.
     feature : array of shape (n,), dtype int64
@@ -64,7 +63,6 @@ class Forest:
     """
 
     n_features: int
-    averaged: bool
     node_start: NDArray[np.int64]
     leaf_start: NDArray[np.int64]
     feature: NDArray[np.int64]
@@ -108,7 +106,7 @@ def read(text: str) -> Forest:
     n_features = int(header["max_feature_idx"]) + 1
     for tree in trees:
         tree.check(n_features)
-    return _joined(trees, n_features, averaged="average_output" in head.splitlines())
+    return _joined(trees, n_features)
 
 
 def _fields(lines: str) -> dict[str, str]:
@@ -204,7 +202,7 @@ def _kind(key: str) -> type:
     return float if key in ("threshold", "internal_count") else int
 
 
-def _joined(trees: Sequence[_Tree], n_features: int, *, averaged: bool) -> Forest:
+def _joined(trees: Sequence[_Tree], n_features: int) -> Forest:
     def starts(sizes: list[int]) -> NDArray[np.int64]:
         return np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
 
@@ -216,7 +214,6 @@ def _joined(trees: Sequence[_Tree], n_features: int, *, averaged: bool) -> Fores
 
     return Forest(
         n_features=n_features,
-        averaged=averaged,
         node_start=starts([tree.n_leaves - 1 for tree in trees]),
         leaf_start=starts([tree.n_leaves for tree in trees]),
         feature=nodes("split_feature", np.int64),

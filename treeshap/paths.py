@@ -50,7 +50,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -58,7 +58,18 @@ from numpy.typing import NDArray
 
 from leadlight.treeshap.forest import Forest, Unsupported
 
-__all__ = ["BOTH_LEAVES", "BOTH_SPLITS", "LEAF_FIRST", "MOST_DISTINCT", "Paths", "base_of", "rule", "trace"]
+__all__ = [
+    "BOTH_LEAVES",
+    "BOTH_SPLITS",
+    "LEAF_FIRST",
+    "MOST_DISTINCT",
+    "Paths",
+    "at_children",
+    "base_of",
+    "leaf_values",
+    "rule",
+    "trace",
+]
 
 MOST_DISTINCT: Final = 200
 """Distinct features on one path: up to here numpy states its rule's points to full precision."""
@@ -163,6 +174,18 @@ def _trace(tree, feature, first, second, count, leaf_count, level, before, cover
         rows = count[first[node]] if first[node] >= 0 else leaf_count[~first[node]]
         cover[node] = before[node] * (rows / count[node])
         beside[node] = before[node] * ((count[node] - rows) / count[node])
+
+
+def at_children(child: NDArray[np.int64], of_nodes: NDArray[Any], otherwise: Any = 0) -> NDArray[Any]:
+    """Return what an array says of nodes; of a leaf or no node (a negative number) the other value."""
+    return np.where(child >= 0, of_nodes[np.maximum(child, 0)], otherwise) if len(child) else child
+
+
+def leaf_values(forest: Forest, paths: Paths) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the values of each node's first and second leaf; 0 for splits."""
+    first = np.where(paths.first < 0, forest.leaf_value[np.maximum(~paths.first, 0)], 0.0)
+    second = np.where(paths.second < 0, forest.leaf_value[np.maximum(~paths.second, 0)], 0.0)
+    return first, second
 
 
 def base_of(forest: Forest) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadlight.treeshap.forest import Forest
-from leadlight.treeshap.paths import BOTH_LEAVES, Paths, rule
+from leadlight.treeshap.paths import BOTH_LEAVES, Paths, at_children, leaf_values, rule
 from leadlight.treeshap.splits import Splits
 
 __all__ = ["RowPlan", "plan_rows"]
@@ -114,8 +114,8 @@ def plan_rows(forest: Forest, paths: Paths, splits: Splits, outputs: NDArray[np.
     entries = [span for nodes in (roots, numeric, categorical, again) for span in spans(chunk[nodes])]
     pair_start = np.cumsum(start[1:] - pairs) - (start[1:] - pairs)
     head = [lanes, passes, point_start, *inverse_start.T, start[:-1], pairs, start[1:], pair_start]
-    leaf, other = _leaves(forest, paths)
-    first, second, above = _place(paths.first, place), _place(paths.second, place), _place(paths.ancestor, place)
+    leaf, other = leaf_values(forest, paths)
+    first, second, above = (at_children(nodes, place) for nodes in (paths.first, paths.second, paths.ancestor))
     return RowPlan(
         chunks=np.stack([*head, *entries], axis=1).astype(np.int64, order="C"),
         whole=_rows([first, second, outputs[forest.feature], entry], order, np.uint16),
@@ -204,15 +204,3 @@ def _inverses(
         starts.append([size, table.shape[1] * lanes])
         size += table.size
     return np.concatenate(tables), np.array(starts, np.int64).reshape(-1, 2), entry
-
-
-def _place(node: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the places of nodes; 0 for leaves and for none."""
-    return np.where(node >= 0, place[np.maximum(node, 0)], 0) if len(node) else node
-
-
-def _leaves(forest: Forest, paths: Paths) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the values of each node's first and second leaf; 0 for splits."""
-    first = np.where(paths.first < 0, forest.leaf_value[np.maximum(~paths.first, 0)], 0.0)
-    second = np.where(paths.second < 0, forest.leaf_value[np.maximum(~paths.second, 0)], 0.0)
-    return first, second

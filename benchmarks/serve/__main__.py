@@ -28,10 +28,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.load import Refused, Stalled
 from benchmarks.serve.folder import kept_or_scratch, prepared
 from benchmarks.serve.measure import SERVICES, Figures, measure
-from benchmarks.serve.processes import Broken, ends_on_signals
+from benchmarks.serve.processes import ends_in_words, ends_on_signals
 
 RATIOS: Final = {
     "throughput_ratio_vs_bare": ("leadlight", "bare"),
@@ -165,9 +164,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (Broken, Refused, Stalled) as error:
-        sys.exit(str(error))
+    ends_in_words(main)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmarks.load import Refused, Stalled
+
 __all__ = ["Broken", "Child", "cores", "ends_on_signals", "pin", "running"]
 
 _GRACE: Final = 5.0
@@ -211,3 +213,13 @@ def _group(path: Path) -> int:
 def _ticks(path: Path) -> int:
     fields = _fields(path)
     return int(fields[11]) + int(fields[12]) if fields else 0
+
+
+def ends_in_words(main: Callable[[], None]) -> None:
+    """Run a benchmark; what keeps it from its figures is told without a traceback."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (Broken, Refused, Stalled) as error:
+        sys.exit(str(error))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.catalog import COMPONENTS
+from leadlight.core.errors import ModelContractError
 from leadlight.serving.bars import component_bars
 from leadlight.serving.evidence import find
 from leadlight.serving.scorer import Answer, Scorer
@@ -167,3 +169,24 @@ def test_what_is_kept_for_a_reason_is_what_is_found_anew(question: tuple[Scorer,
             "evidence": reason.finding.document,
             "evidence_text": reason.finding.sentence,
         }
+
+
+@pytest.mark.parametrize("wrong", [1e-3, math.nan, math.inf])
+def test_reasons_that_do_not_add_up_are_not_answered(wrong):
+    scorer = Scorer(trained(), 7)
+    row = encode_values(scorer.model.catalog, {})
+    honest = scorer.model.ranker.contributions(row[None, :])
+    shares = honest.shares.copy()
+    shares[0, scorer.model.catalog.inputs[0]] += wrong
+
+    class Wrong:
+        refused = None
+
+        def contributions(self, matrix):
+            return honest._replace(shares=shares)
+
+    broken = Scorer(replace(scorer.model, ranker=Wrong()), 7)
+    with pytest.raises(ModelContractError, match="add up"):
+        broken.explain(row, "L1", 0)
+    line = scorer.model.calibration
+    assert scorer.explain(row, "L1", 0).log_odds == line.intercept + line.slope * honest.raw[0]
