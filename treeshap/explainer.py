@@ -149,7 +149,9 @@ class TreeShap:
         return found
 
     def _checked(self, matrix: ArrayLike) -> NDArray[np.float64]:
-        rows = np.require(matrix, np.float64, ["C", "W"])  # read-only arrays would be compiled for anew
+        rows = np.ascontiguousarray(matrix, dtype=np.float64)
+        if not rows.flags.writeable:  # numba would compile anew for it
+            rows = rows.copy()
         needed = int(self._columns.max(initial=-1)) + 1
         if rows.ndim != 2 or rows.shape[1] < needed:
             raise ValueError(f"the matrix has shape {rows.shape}; the model looks at {needed} columns of each row")

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, register_model
@@ -30,7 +29,6 @@ __all__ = [
     "both",
     "but_not",
     "count",
-    "fetch",
     "has_bit",
     "items",
     "lanes",
@@ -170,21 +168,6 @@ def beyond(typing: Any, array: Any, start: Any) -> Any:  # noqa: ARG001
         return _item(builder, *arguments)
 
     return array(array, start), code
-
-
-@intrinsic
-def fetch(typing: Any, array: Any, index: Any) -> Any:  # noqa: ARG001
-    """Ask for an item's cache line ahead of its use; the item need not exist."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        small, byte = ir.IntType(32), ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.VoidType(), [byte, small, small, small])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        line = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), byte)
-        builder.call(function, [line, small(0), small(3), small(1)])  # for reading, into all caches, data
-        return context.get_dummy_value()
-
-    return types.void(array, index), code
 
 
 @intrinsic

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from leadlight.treeshap.lanes import add, aligned, at, beyond, fetch, items, lanes, load, mul, put, splat, store, sub
+from leadlight.treeshap.lanes import add, aligned, at, beyond, items, lanes, load, mul, put, splat, store, sub
 from leadlight.treeshap.splits import code_of, prepared
 
 __all__ = ["explain_rows"]
@@ -175,27 +175,6 @@ def _decide(chunk, nodes, words, x, place, scratch):
         put(held, at(nodes.again, k * _THREE + PLACE), 1)
 
 
-@njit(nogil=True, forceinline=True)
-def _fetch(array, begin, end, line):
-    """Ask for the cache lines of items ``begin`` to ``end``, of which a line holds ``line``."""
-    for k in range(np.uint64(begin), np.uint64(end), np.uint64(line)):
-        fetch(array, k)
-
-
-@njit(nogil=True, forceinline=True)
-def _look_ahead(chunk, nodes):
-    """Ask for what the next chunk reads: a service that explains now and then finds little of it in the caches."""
-    _fetch(nodes.numbers, 3 * chunk[NUMBER], 3 * chunk[LAST_NUMBER], 32)
-    _fetch(nodes.thresholds, chunk[NUMBER], chunk[LAST_NUMBER], 8)
-    _fetch(nodes.categories, 4 * chunk[CATEGORY], 4 * chunk[LAST_CATEGORY], 32)
-    _fetch(nodes.slots, chunk[CATEGORY], chunk[LAST_CATEGORY], 16)
-    _fetch(nodes.again, 3 * chunk[AGAIN], 3 * chunk[LAST_AGAIN], 32)
-    _fetch(nodes.before, chunk[AGAIN], chunk[LAST_AGAIN], 8)
-    _fetch(nodes.whole, 4 * chunk[START], 4 * chunk[END], 32)
-    _fetch(nodes.real, 2 * chunk[START], 2 * chunk[END], 8)
-    _fetch(nodes.others, chunk[PAIR], chunk[PAIR] + chunk[END] - chunk[PAIRS], 8)
-
-
 @njit(nogil=True)
 def _explain(
     chunks, whole, real, others, roots, numbers, thresholds, categories, slots, again, before, inverses, points,
@@ -210,8 +189,6 @@ def _explain(
     zero4, zero8 = lanes(points, 32), lanes(points, 64)
     for c in range(len(chunks)):
         chunk = chunks[c]
-        if c + 1 < len(chunks):
-            _look_ahead(chunks[c + 1], nodes)
         _decide(chunk, nodes, items(words), items(x), items(place), scratch)
         if chunk[LANES] == 8:
             _chunk(chunk, nodes, items(inverses), items(points), zero8, scratch, items(sums8))
