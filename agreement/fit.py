@@ -40,10 +40,13 @@ def goal_problem(terms: Agreement, history: History) -> Problem | None:
     Returns
     -------
     Problem or None
-        None where one did, where no stage was ever recorded, and for a flat export, which has none.
+        None where one did, where no stage was ever recorded, for a flat export, which has none, and where all stages
+        are usual ones and the goal is too: then nobody got there yet.
     """
     counts = history.stage_changes["stage"].value_counts()
     if history.is_flat or not len(counts) or reached(terms.stage) & set(counts.index):
+        return None
+    if {terms.stage, *counts.index} <= {*LADDER, *RECYCLED, *CLOSED}:
         return None
     there = ", ".join(f"{stage!r} ({count:,})" for stage, count in counts.head(20).items())
     message = (
@@ -55,13 +58,21 @@ def goal_problem(terms: Agreement, history: History) -> Problem | None:
 
 
 def misfits(terms: Agreement, history: History) -> tuple[str, ...]:
-    """Name each rule of points that can never apply to this history, and each stage that is nearly one of ours."""
+    """Name what the agreement speaks of in vain.
+
+    Rules of points that can never apply to this history, segments by an attribute that it lacks, and stages whose
+    spelling alone keeps them from being one of ours.
+    """
     attributes = {attribute.name: attribute for attribute in history.attributes}
     named = []
     for rule in terms.rules:
         why = _why_never(rule.when, history, attributes)
         if why is not None:
             named.append(f"The points of {rule.name!r} never apply: {why}")
+    for name in terms.segments:
+        why = _why_not_there(name, history, attributes)
+        if why is not None:
+            named.append(f"There are no segments by {name!r}: {why}")
     return (*named, *_nearly_ours(history))
 
 
@@ -73,13 +84,17 @@ def _why_never(when: Condition, history: History, attributes: dict[str, Attribut
         if there & set(when.any_of):
             return None
         return _absent("stage", " or ".join(when.any_of), tuple(sorted(there)))
-    attribute = attributes.get(when.name)
-    if attribute is None:
-        left_out = next((why for label, why in history.excluded.items() if when.name in {label, tidy(label)}), None)
-        if left_out is not None:
-            return f"the attribute {when.name!r} is left out ({left_out})"
-        return _absent("attribute", when.name, tuple(attributes))
-    return _why_not_its_values(when, history, attribute)
+    absent = _why_not_there(when.name, history, attributes)
+    return absent or _why_not_its_values(when, history, attributes[when.name])
+
+
+def _why_not_there(name: str, history: History, attributes: dict[str, Attribute]) -> str | None:
+    if name in attributes:
+        return None
+    left_out = next((why for label, why in history.excluded.items() if name in {label, tidy(label)}), None)
+    if left_out is not None:
+        return f"the attribute {name!r} is left out ({left_out})"
+    return _absent("attribute", name, tuple(attributes))
 
 
 def _absent(what: str, name: str, there: tuple[str, ...]) -> str | None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from leadlight.agreement.queue import KEYS as QUEUE_KEYS
+from leadlight.agreement.queue import Queue, read_queue
 from leadlight.agreement.scorecard import read_rules
 from leadlight.core.catalog import Rule
 from leadlight.core.errors import AgreementError, Problem
@@ -21,6 +23,7 @@ DEFAULT_GRADES: Final[Mapping[str, float]] = {"A": 75.0, "B": 50.0, "C": 25.0}
 
 NO_STAGE: Final = "Conversion stage not agreed: customer is used"
 NO_HORIZON: Final = "Horizon not agreed: 90 days are used"
+NO_GRADES: Final = "Grades not agreed: quartiles of the score are used"
 FOR_DATED_ONLY: Final = frozenset({NO_STAGE, NO_HORIZON})
 """Defaults that a flat export has no use for: its outcome column has neither a stage nor a horizon."""
 
@@ -28,6 +31,8 @@ _KEYS: Final[Mapping[str, frozenset[str]]] = {
     "conversion": frozenset({"stage", "within_days", "base_rate"}),
     "capacity": frozenset({"leads_per_week"}),
     "grades": frozenset({"A", "B", "C"}),
+    "segments": frozenset({"by"}),
+    "queue": QUEUE_KEYS,
 }
 
 
@@ -49,6 +54,11 @@ class Agreement:
         Lowest score of A, B and C.
     rules : tuple of Rule
         The hand-picked points.
+    segments : tuple of str
+        Attributes by whose values leads are also judged apart: every value of each makes a segment. Named before
+        anything is measured, so that nobody picks the flattering ones afterwards.
+    queue : Queue or None
+        How a queue explores and what counts as worked in time; None: not agreed, nothing is explored.
     defaults : tuple of str
         Which terms nobody agreed on, as sentences for reports.
     """
@@ -59,6 +69,8 @@ class Agreement:
     leads_per_week: int | None = None
     grades: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_GRADES))
     rules: tuple[Rule, ...] = ()
+    segments: tuple[str, ...] = ()
+    queue: Queue | None = None
     defaults: tuple[str, ...] = ()
 
     @property
@@ -152,6 +164,8 @@ def _terms(data: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
         if key in section and _is_number(section[key], low, high, key, problems):
             terms[key] = int(section[key]) if key == "leads_per_week" else float(section[key])
     terms["grades"] = _grades(_section(data, "grades"), problems)
+    terms["segments"] = _segments(_section(data, "segments"), problems)
+    terms["queue"] = read_queue(_section(data, "queue"), problems)
     return terms
 
 
@@ -176,6 +190,17 @@ def _grades(given: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, f
     return grades
 
 
+def _segments(given: Mapping[str, Any], problems: list[Problem]) -> tuple[str, ...]:
+    by = given.get("by", [])
+    if not isinstance(by, list) or not all(isinstance(name, str) and name for name in by):
+        message = f'must be a list of attributes in quotes, such as ["source", "country"]; got {by!r}'
+        problems.append(Problem("[segments] by", "not_a_list", message))
+        return ()
+    for name in sorted({name for name in by if by.count(name) > 1}):
+        problems.append(Problem("[segments] by", "same_name", f"{name!r} is named twice"))
+    return tuple(by)
+
+
 def _defaults(data: Mapping[str, Any]) -> tuple[str, ...]:
     conversion = _section(data, "conversion")
     said = []
@@ -186,7 +211,9 @@ def _defaults(data: Mapping[str, Any]) -> tuple[str, ...]:
     if "leads_per_week" not in _section(data, "capacity"):
         said.append("Capacity not agreed: hot are the best tenth of open leads")
     if not data.get("grades"):
-        said.append("Grades not agreed: quartiles of the score are used")
+        said.append(NO_GRADES)
     if not data.get("scorecard"):
         said.append("No hand-picked points were given")
+    if not _section(data, "segments").get("by"):
+        said.append("No segments were agreed")
     return tuple(said)

@@ -15,8 +15,10 @@ from leadlight.cli.train import VERDICT_SAYS_NO
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leadlight.agreement.terms import Agreement
     from leadlight.core.artifact import TrainedModel
     from leadlight.core.history import History
+    from leadlight.core.registry import Registry
     from leadlight.core.settings import Settings
     from leadlight.training.run import Trained
 
@@ -93,8 +95,17 @@ def _train(
         registry = Registry(setting)
         version = register(registry, trained, seed=seed)[1]
         if version is not None:
-            registry.promote(str(version))
+            _promote(registry, version, history, terms)
     return trained, version
+
+
+def _promote(registry: Registry, version: int, history: History, terms: Agreement) -> None:
+    """Let the gate decide on a first model; a demo that is run once more shows what it has just trained."""
+    from leadlight.training.gate_registry import judge_version
+
+    again = registry.champion() is not None
+    judge_version(registry, version, history, terms)
+    registry.promote(str(version), forced="the demo shows the model that it has just trained" if again else None)
 
 
 def _ranking(model: TrainedModel, history: History, version: int, data: Path) -> pd.DataFrame:

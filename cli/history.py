@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from leadlight.cli import screen
-from leadlight.cli.inputs import DataOption, JsonOption, MappingOption, read_agreement, read_history
+from leadlight.cli.inputs import (
+    AgreementOption,
+    DataOption,
+    JsonOption,
+    MappingOption,
+    read_agreement,
+    read_history,
+)
+from leadlight.cli.leaks import show_audit, summary
 from leadlight.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pandas as pd
+
+    from leadlight.agreement.terms import Agreement
+    from leadlight.core.history import History
 
 __all__ = ["check", "simulate"]
 
@@ -26,6 +37,10 @@ def simulate(
     leads: Annotated[int, typer.Option("--leads", min=50, help="How many leads.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")] = 0,
     world: Annotated[str, typer.Option("--world", help="plain, linear, null, shifted or honest-points.")] = "plain",
+    explore: Annotated[
+        float,
+        typer.Option("--explore", help="Least chance a week of being worked that every open lead has; it is logged."),
+    ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Write a simulated company: its history, agreement and (for tests only) the true probabilities."""
@@ -35,25 +50,35 @@ def simulate(
         raise UsageError(f"There is no world {world!r}; choose one of {', '.join(simulator.WORLDS)}.")
     steps = screen.Steps()
     with steps.step("simulate", f"Simulating {leads:,} leads"):
-        company = simulator.simulate(leads=leads, seed=seed, world=world)
+        company = simulator.simulate(leads=leads, seed=seed, world=world, explore=explore)
     with steps.step("write", f"Writing {out}"):
         simulator.write(company, out)
     counts = {"leads": len(company.leads), "activities": len(company.activities)}
     counts["stage_changes"] = len(company.stage_changes)
+    if company.queue_log is not None:
+        counts["queue_log"] = len(company.queue_log)
     screen.note(f"{counts['leads']:,} leads, {counts['activities']:,} activities in {out}")
     if as_json:
-        screen.emit({"out": str(out), "seed": seed, "world": world, **counts, "seconds": steps.seconds})
+        screen.emit(
+            {"out": str(out), "seed": seed, "world": world, "explore": explore, **counts, "seconds": steps.seconds}
+        )
 
 
-def check(data: DataOption, mapping: MappingOption = None, as_json: JsonOption = False) -> None:
-    """Validate a history: every problem by table, row, column and rule; exit 1 where there is one.
+def check(
+    data: DataOption, mapping: MappingOption = None, agreement: AgreementOption = None, as_json: JsonOption = False
+) -> None:
+    """Validate a history and audit it for leaks; exit 1 on a problem or a leak.
 
-    Shows what was read and how it is taken: attributes, what is left out and why, stages, types of activity.
+    Every problem is named by table, row, column and rule. Then: how the history is taken, which fields know the outcome
+    before it happened and on what evidence, and questions that only the data's owner can answer.
     """
-    from leadlight.agreement.fit import goal_problem, meaning, misfits
+    from leadlight.agreement.fit import goal_problem, misfits
+    from leadlight.training.audit.auditor import audit
 
-    history = read_history(data, mapping)
-    terms = read_agreement(data, None)
+    steps = screen.Steps()
+    with steps.step("read", f"Reading {data}"):
+        history = read_history(data, mapping)
+    terms = read_agreement(data, agreement)
     counts = {
         "leads": len(history.leads),
         "activities": len(history.activities),
@@ -62,27 +87,43 @@ def check(data: DataOption, mapping: MappingOption = None, as_json: JsonOption =
     }
     head = ("table", "rows")
     screen.table(f"{data}: no problem found", head, [(name, f"{rows:,}") for name, rows in counts.items()])
+    stages, types = _show_taken(history, terms)
+    goal = goal_problem(terms, history)
+    notes = [*history.notes, *misfits(terms, history), *([] if goal is None else [str(goal)])]
+    for said in notes:
+        screen.note(f"Note: {said}")
+    with steps.step("audit", "Auditing for leaks"):
+        found = audit(history, terms)
+    show_audit(found)
+    refused = summary(found) if found.leaks else None
+    if refused is not None:
+        screen.note(f"leadlight: {refused}")
+    if as_json:
+        taken = {
+            "attributes": [{"name": a.name, "kind": a.kind, "known": a.known} for a in history.attributes],
+            "excluded": dict(history.excluded),
+            "notes": notes,
+            "stages": stages,
+            "activity_types": types,
+        }
+        verdict = {"ok": True} if refused is None else {"ok": False, "error": "leak", "message": refused}
+        more = {"audit": found.to_dict(), "fingerprint": history.fingerprint, "seconds": steps.seconds}
+        screen.emit({**verdict, **counts, **taken, **more})
+    if refused is not None:
+        raise typer.Exit(1)
+
+
+def _show_taken(history: History, terms: Agreement) -> tuple[dict[str, int], dict[str, int]]:
+    """Show how a history is taken; return how often each stage and each type of activity occurs."""
+    from leadlight.agreement.fit import meaning
+
     used = [(a.name, a.kind, a.known, a.label) for a in history.attributes]
     screen.table("Attributes", ("name", "kind", "known", "label"), used, numbers_from=4)
     if history.excluded:
         screen.table("Left out", ("column", "because"), list(history.excluded.items()), numbers_from=2)
     stages = _counted("Stages", history.stage_changes["stage"], lambda stage: meaning(stage, terms.stage))
     types = _counted("Activity types", history.activities["type"], lambda type_: history.doers.get(type_, ""))
-    goal = goal_problem(terms, history)
-    notes = [*history.notes, *misfits(terms, history), *([] if goal is None else [str(goal)])]
-    for said in notes:
-        screen.note(f"Note: {said}")
-    if as_json:
-        attributes = [{"name": a.name, "kind": a.kind, "known": a.known} for a in history.attributes]
-        left_out = dict(history.excluded)
-        found = {
-            "attributes": attributes,
-            "excluded": left_out,
-            "notes": notes,
-            "stages": stages,
-            "activity_types": types,
-        }
-        screen.emit({"ok": True, **counts, **found, "fingerprint": history.fingerprint})
+    return stages, types
 
 
 def _counted(title: str, column: pd.Series[str], says: Callable[[str], str]) -> dict[str, int]:

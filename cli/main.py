@@ -13,12 +13,15 @@ import typer.core
 
 from leadlight.cli import screen
 from leadlight.cli.agreement import app as agreement_commands
+from leadlight.cli.backtest import backtest
 from leadlight.cli.demo import demo
 from leadlight.cli.history import check, simulate
 from leadlight.cli.models import app as models_commands
+from leadlight.cli.retrain import retrain
 from leadlight.cli.score import score
 from leadlight.cli.serve import serve
 from leadlight.cli.train import train
+from leadlight.cli.watch import watch
 from leadlight.core.errors import LeadlightError, Unavailable, UsageError
 
 __all__ = ["app", "main"]
@@ -26,7 +29,10 @@ __all__ = ["app", "main"]
 DATA_SAYS_NO: Final = 1
 WRONG_USAGE: Final = 2
 NOT_THERE: Final = 3
-_ORDER: Final = ("demo", "simulate", "check", "agreement", "train", "models", "score", "serve")
+_ORDER: Final = (
+    *("demo", "simulate", "check", "agreement", "train", "backtest"),
+    *("models", "watch", "retrain", "score", "serve"),
+)
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
@@ -51,7 +57,10 @@ app.command(short_help="Write a simulated company's history.")(simulate)
 app.command(short_help="Read your data: every problem at once, or how it is taken.")(check)
 app.add_typer(agreement_commands, name="agreement", short_help="Check and show what marketing and sales agreed.")
 app.command(short_help="Learn from a history; the best model becomes challenger.")(train)
+app.command(short_help="What if you had used it: replay a history month by month.")(backtest)
 app.add_typer(models_commands, name="models", short_help="List, show, promote and roll back models.")
+app.command(short_help="Say how the model that serves holds up, and whether to retrain.")(watch)
+app.command(short_help="Check, train, gate and promote in one go, fit for cron.")(retrain)
 app.command(short_help="Score the open leads of a history to a file.")(score)
 app.command(short_help="Serve the API, and the pages for reps.")(serve)
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import getpass
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leadlight.cli import screen
-from leadlight.cli.inputs import JsonOption
+from leadlight.cli.inputs import AgreementOption, DataOption, JsonOption, MappingOption, read_agreement, read_history
+from leadlight.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from leadlight.core.records import Registered
     from leadlight.core.registry import Registry
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, show, promote and roll back models.", no_args_is_help=True)
+app = typer.Typer(help="List, show, compare, promote and roll back models.", no_args_is_help=True)
 
 VersionArgument = Annotated[str, typer.Argument(help="A version's number, or champion, or challenger.")]
 
@@ -30,14 +35,18 @@ def _registry() -> Registry:
 def list_versions(as_json: JsonOption = False) -> None:
     """List all versions, newest first."""
     versions = _registry().versions()
-    rows = [(str(v.version), v.kind, screen.number(v.auc), ", ".join(v.aliases), v.run_id) for v in versions]
-    screen.table("Models", ("version", "kind", "test AUC", "aliases", "MLflow run"), rows)
+    rows = [
+        (str(v.version), v.kind, screen.number(v.auc), ", ".join(v.aliases), _at_the_gate(v), v.run_id)
+        for v in versions
+    ]
+    screen.table("Models", ("version", "kind", "test AUC", "aliases", "gate", "MLflow run"), rows, numbers_from=9)
     if as_json:
-        listed = [
-            {"version": v.version, "kind": v.kind, "auc": v.auc, "aliases": list(v.aliases), "run_id": v.run_id}
-            for v in versions
-        ]
-        screen.emit({"models": listed})
+        screen.emit({"models": [{**asdict(v), "aliases": list(v.aliases)} for v in versions]})
+
+
+def _at_the_gate(version: Registered) -> str:
+    word = {"pass": "passed", "refuse": "refused", "not_yet": "not yet"}.get(version.gate or "", "-")
+    return word if version.forced is None else f"{word}; forced: {version.forced}"
 
 
 @app.command("show")
@@ -51,19 +60,93 @@ def show(version: VersionArgument, as_json: JsonOption = False) -> None:
         screen.emit(report)
 
 
-@app.command("promote")
-def promote(version: VersionArgument = "challenger", as_json: JsonOption = False) -> None:
-    """Make a version the champion: the one that serves."""
-    number = _registry().promote(version)
-    screen.note(f"Version {number} is the champion now; a service takes it up when it starts.")
+@app.command("compare")
+def compare(
+    before: Annotated[str, typer.Argument(help="A version's number or alias.")],
+    after: Annotated[str, typer.Argument(help="Another one.")],
+    data: DataOption,
+    mapping: MappingOption = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many leads to explain.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the open leads of a history with two versions: which leads move, how far, and why."""
+    from leadlight.cli.moves import print_comparison
+    from leadlight.training.compare import compare as compare_models
+
+    registry = _registry()
+    one, first = registry.load(before)
+    two, second = registry.load(after)
+    found = compare_models(one, two, read_history(data, mapping, learning=False), top=top)
+    print_comparison(found, first, second)
     if as_json:
-        screen.emit({"champion": number})
+        screen.emit({"before": first, "after": second, **found.to_dict()})
+
+
+@app.command("promote")
+def promote(
+    version: VersionArgument = "challenger",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder with the history: hold it against the champion once more.")
+    ] = None,
+    mapping: MappingOption = None,
+    agreement: AgreementOption = None,
+    force: Annotated[
+        str | None, typer.Option("--force", help="Why to promote it whatever the gate says; the reason is kept.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a version the champion, the one that serves, if the gate lets it pass.
+
+    The gate's decision is taken from the training run; with --data it is made anew. Exit 1 with its reasons where it
+    says no.
+    """
+    if force is not None and not force.strip():
+        raise UsageError('--force needs a reason in words, such as --force "the new goal is agreed": it is kept.')
+    registry = _registry()
+    number = registry.resolve(version)
+    if registry.champion() == number:
+        registry.promote(str(number))
+        screen.note(f"Version {number} is the champion already; the copy that a service starts from was made anew.")
+    else:
+        _at_gate(registry, number, data, mapping, agreement, forced=force is not None)
+        registry.promote(str(number), forced=force, by=_who())
+        screen.note(f"Version {number} is the champion now; a service takes it up when it starts.")
+    if as_json:
+        screen.emit({"champion": number, "forced": force})
+
+
+def _at_gate(
+    registry: Registry,
+    number: int,
+    data: Path | None,
+    mapping: Path | None,
+    agreement: Path | None,
+    *,
+    forced: bool,
+) -> None:
+    """Judge where there is a history to judge by, and stop where the gate says no and nobody forces it."""
+    from leadlight.training.gate_registry import judge_version, let_pass
+
+    if data is not None:
+        decision = judge_version(registry, number, read_history(data, mapping), read_agreement(data, agreement))
+        for reason in decision.reasons:
+            screen.note(f"The gate: {reason}")
+    if not forced:
+        let_pass(registry, number)
+
+
+def _who() -> str | None:
+    """Return who runs the command, where the system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return None
 
 
 @app.command("rollback")
 def rollback(as_json: JsonOption = False) -> None:
-    """Make the champion before the present one champion again."""
-    now, before = _registry().rollback()
+    """Make the champion before the present one champion again; once more goes one further back."""
+    now, before = _registry().rollback(by=_who())
     screen.note(f"Version {now} is the champion again, instead of {before}.")
     if as_json:
         screen.emit({"champion": now, "before": before})

@@ -27,6 +27,16 @@ __all__ = ["AsOfOption", "SeedOption", "as_timestamp", "train"]
 AsOfOption = Annotated[str | None, typer.Option("--as-of", help="Use only what was known then; a date or a UTC time.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same model.")]
 
+TuneOption = Annotated[
+    float | None, typer.Option("--tune", min=1, help="Seconds to look for better settings of the trees.")
+]
+TrialsOption = Annotated[
+    int | None, typer.Option("--trials", min=1, help="Look at exactly so many settings: makes a tuned run again.")
+]
+PointsOnlyOption = Annotated[
+    bool, typer.Option("--points-only", help="Learn nothing: register the hand-picked points, labelled so.")
+]
+
 VERDICT_SAYS_NO = 1
 
 
@@ -36,11 +46,15 @@ def train(
     agreement: AgreementOption = None,
     as_of: AsOfOption = None,
     seed: SeedOption = 0,
+    tune: TuneOption = None,
+    trials: TrialsOption = None,
+    points_only: PointsOnlyOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train all candidates, evaluate them on later moments, log to MLflow, register the best as challenger.
 
-    Exit 1 where there is no signal, or too little to tell: nothing is registered then.
+    Exit 1 where there is no signal, or too little to tell: nothing is registered then. With fewer than 40 converted
+    leads the hand-picked points are registered as they are, labelled so.
     """
     from leadlight.agreement.fit import goal_problem, misfits
     from leadlight.cli.reports import print_report
@@ -48,7 +62,10 @@ def train(
     from leadlight.core.registry import Registry
     from leadlight.training.register import register
     from leadlight.training.run import train as run_training
+    from leadlight.training.search import Budget
 
+    if tune and trials:
+        raise UsageError("--tune says for how long to look, --trials how often: give one of them.")
     until = as_timestamp(as_of)
     setting = settings.load()
     screen.note(f"Home: {setting.home_path}")
@@ -60,8 +77,18 @@ def train(
         screen.note(f"Note: {said}")
     if until is not None and history.ended_at is not None and until > history.ended_at:
         screen.note(f"Note: --as-of lies after the history's end, {history.ended_at:%Y-%m-%dT%H:%M:%SZ}, which is used")
+    if points_only and not terms.rules:
+        raise AgreementError("--points-only needs hand-picked points: write them as [[scorecard]] in agreement.toml.")
     registry = Registry(setting)
-    trained = run_training(history, terms, as_of=until, seed=seed, progress=lambda step: screen.note(f"{step} ..."))
+    trained = run_training(
+        history,
+        terms,
+        as_of=until,
+        seed=seed,
+        budget=Budget(tune, trials) if tune or trials else None,
+        points_only=points_only,
+        progress=lambda step: screen.note(f"{step} ..."),
+    )
     run_id, version = register(registry, trained, seed=seed)
     print_report(trained.report.to_dict())
     if version is not None:
@@ -70,6 +97,8 @@ def train(
     if as_json:
         told = trained.report.to_dict()
         screen.emit({"verdict": trained.verdict, "version": version, "run_id": run_id, "report": told})
+    if trained.verdict == "cannot_tell" and terms.rules:
+        screen.note("Until then the hand-picked points can serve, labelled so: leadlight train --points-only")
     if trained.model is None:
         raise typer.Exit(VERDICT_SAYS_NO)
 

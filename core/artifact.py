@@ -46,7 +46,7 @@ __all__ = [
     "save",
 ]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the folder's layout; another one is refused by name."""
 
 CONFIDENCE_WIDTHS: Final = (0.35, 0.8)
@@ -398,9 +398,7 @@ def save(model: TrainedModel, folder: Path) -> None:
         "format": FORMAT,
         "kind": model.kind,
         "catalog": model.catalog.to_dict(),
-        "ranker": {"inputs": list(model.ranker.inputs)}
-        if isinstance(model.ranker, Boosted)
-        else model.ranker.to_dict(),
+        "ranker": _ranker_data(model.ranker),
         "trees": trees,
         "calibration": {"intercept": model.calibration.intercept, "slope": model.calibration.slope},
         "evidence": {topic: asdict(evidence) for topic, evidence in model.evidence.items()},
@@ -442,7 +440,7 @@ def load(folder: Path) -> TrainedModel:
             f"The model has format {data['format']}, this release reads format {FORMAT}. "
             "Retrain with this release, or serve the release that trained it."
         )
-    ranker = Boosted(text, tuple(data["ranker"]["inputs"])) if data["trees"] else Additive.from_dict(data["ranker"])
+    ranker = _boosted(text, data["ranker"]) if data["trees"] else Additive.from_dict(data["ranker"])
     return TrainedModel(
         kind=data["kind"],
         catalog=Catalog.from_dict(data["catalog"]),
@@ -459,6 +457,18 @@ def load(folder: Path) -> TrainedModel:
         warm_score=data["warm_score"],
         facts=data["facts"],
     )
+
+
+def _ranker_data(ranker: Additive | Boosted) -> dict[str, Any]:
+    if isinstance(ranker, Additive):
+        return ranker.to_dict()
+    offset = None if ranker.offset is None else ranker.offset.to_dict()
+    return {"inputs": list(ranker.inputs), "offset": offset}
+
+
+def _boosted(text: str, data: Mapping[str, Any]) -> Boosted:
+    offset = None if data["offset"] is None else Additive.from_dict(data["offset"])
+    return Boosted(text, tuple(data["inputs"]), offset)
 
 
 def _evidence(data: Mapping[str, Any]) -> Evidence:

@@ -6,14 +6,14 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from leadlight.core.history import TABLES, Attribute
+from leadlight.core.history import TABLES, Attribute, KnownWhen
 from leadlight.core.kinds import infer_kind, no_attribute, odd_ones, one_spelling, written_for_people
 from leadlight.core.mapping import AttributeMapping, DatasetMapping
 from leadlight.core.privacy import personal_reason, without_emails
@@ -164,7 +164,7 @@ class _Column:
             self.chosen.excluded[self.label] = "one value only"
             return
         known = "exported" if self.said.known is None or self.said.known == "after" else self.said.known
-        self._keep(Attribute(self.name, kind, known, self._called()))
+        self._keep(kind, known)
 
     def settle_moving(self, values: pd.Series[str]) -> pd.Series[str]:
         """Decide on an attribute of ``attribute_changes`` and return its values respelled; they stay text."""
@@ -182,11 +182,13 @@ class _Column:
         self.chosen.columns[self.name] = (
             pd.Series(nothing) if kind == "number" else to_series(pa.chunked_array([nothing]))
         )
-        self._keep(Attribute(self.name, kind, "dated", self._called()))
+        self._keep(kind, "dated")
         return self._words(text) if kind == "category" else to_series(text)
 
-    def _keep(self, attribute: Attribute) -> None:
-        self.chosen.attributes.append(attribute)
+    def _keep(self, kind: Literal["number", "category"], known: KnownWhen) -> None:
+        said = self.said.known
+        answered = said if said == "creation" or said == "moment" else None
+        self.chosen.attributes.append(Attribute(self.name, kind, known, self._called(), self.label, answered))
 
     def _called(self) -> str:
         return self.said.label or self.label

@@ -26,6 +26,7 @@ _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "stage_changes": ("lead_id", "occurred_at", "stage"),
     "attribute_changes": ("lead_id", "occurred_at", "attribute"),
     "campaign_costs": ("campaign", "month", "cost"),
+    "queue_log": ("lead_id", "occurred_at", "chance", "window_days"),
 }
 _MESSAGES: Final[Mapping[str, str]] = {
     "missing_value": "is empty, and no row can do without it",
@@ -33,6 +34,8 @@ _MESSAGES: Final[Mapping[str, str]] = {
     "in_future": "lies in the future; check the clock's zone",
     "after_end": "lies after ended_at; correct one of the two",
     "negative_cost": "is negative; a cost is 0 or more",
+    "chance_range": "is no chance above 0 and up to 1; leave out leads that could not have been worked",
+    "window_range": "is no number of working days: 1, 2, 3 ...",
 }
 
 
@@ -86,6 +89,10 @@ def _column(column: str, table: str, required: bool, end: End) -> pandera.Column
         checks.append(pandera.Check(lambda times: ~(times > end.at), name=end.rule))
     if column == "cost":
         checks.append(pandera.Check(lambda costs: ~(costs < 0), name="negative_cost"))
+    if column == "chance":
+        checks.append(pandera.Check(lambda chances: (chances > 0) & (chances <= 1), name="chance_range"))
+    if column == "window_days":
+        checks.append(pandera.Check(lambda days: (days >= 1) & (days % 1 == 0), name="window_range"))
     return pandera.Column(
         _dtype(column, table),
         checks,
@@ -131,3 +138,15 @@ def check_events(events: Events, created: pd.Series[Any], end: End, *, dated: bo
     if table == "stage_changes":
         message = 'lies before its lead\'s creation; say [stage_changes] before_creation = "at_creation" or "drop"'
         events.findings.add("before_creation", message, early(events, created), column="occurred_at")
+    if table == "queue_log":
+        message = "is the start of a window for which the lead has another chance or length; one row a lead and window"
+        events.findings.add("two_chances", message, _told_otherwise(events.frame), column="occurred_at")
+
+
+def _told_otherwise(log: pd.DataFrame) -> NDArray[np.bool_]:
+    """Say which rows name the lead and the start of an earlier row but do not repeat it."""
+    window = ["lead_id", "occurred_at"]
+    different = log[~log.duplicated([*window, "chance", "window_days"])].dropna(subset=window)
+    found = np.zeros(len(log), dtype=bool)
+    found[different.index[different.duplicated(window)]] = True
+    return found

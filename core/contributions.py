@@ -3,7 +3,8 @@
 Both kinds answer the same question in the same form: ``base + shares.sum(axis=1)`` is ``raw``, the raw log-odds.
 For an additive model a column's share is its term less the term's mean over the training moments, which is its
 exact Shapley value under independent columns (Štrumbelj & Kononenko 2014). For boosted trees it is path-dependent
-TreeSHAP (Lundberg et al. 2020, Nature Machine Intelligence 2), computed by `leadlight.treeshap`.
+TreeSHAP (Lundberg et al. 2020, Nature Machine Intelligence 2), computed by `leadlight.treeshap`; where the trees
+started from the hand-picked points, those are an additive model that stands beside them and shares no column with them.
 """
 
 from __future__ import annotations
@@ -188,10 +189,14 @@ class Boosted:
         ``Booster.model_to_string()``.
     inputs : sequence of int
         Which catalog columns are the booster's columns, in its order.
+    offset : Additive, optional
+        Where boosting started from: LightGBM keeps an ``init_score`` neither in the model nor in its contributions.
+        It looks at other columns than the trees.
     """
 
     text: str = field(repr=False)
     inputs: Sequence[int]
+    offset: Additive | None = None
 
     @cached_property
     def booster(self) -> lightgbm.Booster:
@@ -214,17 +219,25 @@ class Boosted:
 
     def contributions(self, matrix: NDArray[np.float64]) -> Contributions:
         """See `Ranker.contributions`."""
+        base, shares, raw = trees = self._of_trees(matrix)
+        if self.offset is None:
+            return trees
+        start = self.offset.contributions(matrix)
+        return Contributions(base + start.base, shares + start.shares, raw + start.raw)
+
+    def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See `Ranker.raw`."""
+        explainer = self._explainer
+        raw = self._predicted(matrix) if isinstance(explainer, str) else explainer.raw(matrix)
+        return raw if self.offset is None else raw + self.offset.raw(matrix)
+
+    def _of_trees(self, matrix: NDArray[np.float64]) -> Contributions:
         explainer = self._explainer
         if isinstance(explainer, str):
             return self._by_lightgbm(matrix)
         shares = np.zeros(matrix.shape)
         raw, shares[:, : explainer.n_outputs] = explainer.explain(matrix, kernel="row")
         return Contributions(explainer.base, shares, raw)
-
-    def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See `Ranker.raw`."""
-        explainer = self._explainer
-        return self._predicted(matrix) if isinstance(explainer, str) else explainer.raw(matrix)
 
     def _by_lightgbm(self, matrix: NDArray[np.float64]) -> Contributions:
         columns = list(self.inputs)

@@ -8,6 +8,7 @@ LeadlightError
 │   ├── UnreadableTable        a file is there but can't be read as a table
 │   └── BrokenHistory          tables that were read break the contract; carries every problem found
 ├── RequestRefused             one request can't be answered; carries every problem found
+├── GateRefused                a challenger may not become champion; carries the gate's reasons
 ├── ModelContractError         a model and this code do not fit together
 │   └── UnknownPrimitive       the model needs a feature that this code can't compute
 └── Unavailable                something that is needed is not there
@@ -26,6 +27,7 @@ __all__ = [
     "AgreementError",
     "BrokenHistory",
     "DataContractError",
+    "GateRefused",
     "LeadlightError",
     "MappingError",
     "ModelContractError",
@@ -162,6 +164,30 @@ class RequestRefused(_WithProblems):
     """One request can't be answered as it stands; every problem is listed."""
 
     code = "request_refused"
+
+
+class GateRefused(_WithProblems):
+    """A challenger may not become champion; the gate's reasons are listed."""
+
+    code = "gate_refused"
+
+    @classmethod
+    def because(cls, version: int, word: str, reasons: Iterable[str]) -> Self:
+        """List the reasons, and say what can be done.
+
+        Examples
+        --------
+        >>> print(GateRefused.because(3, "not_yet", ["Not yet: 12 of 50 conversions."]))
+        Version 3 is not promoted:
+          - Not yet: 12 of 50 conversions.
+        To promote it all the same, give --force and a reason, which is kept.
+        """
+        found = tuple(Problem("gate", word, reason) for reason in reasons)
+        head, end = (
+            f"Version {version} is not promoted:",
+            "To promote it all the same, give --force and a reason, which is kept.",
+        )
+        return cls("\n".join([head, *(f"  - {problem.message}" for problem in found), end]), found)
 
 
 class ModelContractError(LeadlightError):

@@ -10,10 +10,13 @@ The tables (design of the columns: README, "Your own data"):
                    ``amount``, ``actor``
 ``attribute_changes`` ``lead_id``, ``occurred_at``, ``recorded_at``, ``attribute``, ``value`` (text)
 ``campaign_costs`` ``campaign``, ``month``, ``cost``
+``queue_log``      ``lead_id``, ``occurred_at``, ``recorded_at``, ``chance``, ``window_days``
 ================== =========================================================================================
 
 After the door every column named here exists (filled with missing values where the export has none), ids and
-words are ``str``, times are ``datetime64[us, UTC]``, ``value``, ``amount`` and ``cost`` are ``float64``.
+words are ``str``, times are ``datetime64[us, UTC]``, ``value``, ``amount``, ``cost``, ``chance`` and
+``window_days`` are ``float64``. ``queue_log`` says how likely it was, when a window of ``window_days`` working days
+began at ``occurred_at``, that the lead would be worked in it; it is never a feature.
 Two clocks: ``occurred_at`` is when it happened, ``recorded_at`` when we knew.
 """
 
@@ -45,6 +48,7 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "stage_changes": ("lead_id", "occurred_at", "recorded_at", "stage", "change_id", "reason", "amount", "actor"),
     "attribute_changes": ("lead_id", "occurred_at", "recorded_at", "attribute", "value"),
     "campaign_costs": ("campaign", "month", "cost"),
+    "queue_log": ("lead_id", "occurred_at", "recorded_at", "chance", "window_days"),
 }  # fmt: skip
 """Columns of each table, in order, as every reader of a history may rely on them."""
 
@@ -62,12 +66,19 @@ class Attribute:
     known : KnownWhen
     label : str
         What people call it: ``"Lead source"``.
+    column : str or None
+        The file's spelling, which ``dataset.toml`` goes by; None: as the label.
+    answered : {"creation", "moment"} or None
+        Since when the mapping says that it is known; None: it says nothing. Kept apart from ``known``, because a dated
+        attribute is dated whatever the mapping says.
     """
 
     name: str
     kind: Literal["number", "category"]
     known: KnownWhen
     label: str
+    column: str | None = None
+    answered: Literal["creation", "moment"] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,13 +103,20 @@ class FlatOutcome:
     label: str
 
 
+def _no_log() -> pd.DataFrame:
+    kinds = ("str", "datetime64[us, UTC]", "datetime64[us, UTC]", "float64", "float64")
+    return pd.DataFrame(
+        {name: pd.Series([], dtype=kind) for name, kind in zip(TABLES["queue_log"], kinds, strict=True)}
+    )
+
+
 @dataclass(frozen=True)
 class History:
     """A company's history, checked.
 
     Attributes
     ----------
-    leads, activities, stage_changes, attribute_changes, campaign_costs : DataFrame
+    leads, activities, stage_changes, attribute_changes, campaign_costs, queue_log : DataFrame
         See the module's table. Index 0 ... n-1, rows in the order of the file.
     attributes : tuple of Attribute
         The attribute columns of ``leads`` that may become features.
@@ -129,6 +147,7 @@ class History:
     outcome: FlatOutcome | None = None
     doers: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    queue_log: pd.DataFrame = field(default_factory=_no_log)
 
     @property
     def is_flat(self) -> bool:

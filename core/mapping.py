@@ -46,13 +46,14 @@ _POLICIES: Final[Mapping[str, tuple[str, ...]]] = {
 EPOCHS: Final[Mapping[str, int]] = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000}
 """Time formats that count from 1970-01-01 UTC, and how many microseconds each counts by."""
 
-EVENT_TABLES: Final = ("activities", "stage_changes", "attribute_changes")
+EVENT_TABLES: Final = ("activities", "stage_changes", "attribute_changes", "queue_log")
 _TABLE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "leads": (*_SECTION_KEYS, "one_row_per", "outcome", "order", "attributes"),
     "activities": (*_SECTION_KEYS, "unknown_leads", "after_end", "doers"),
     "stage_changes": (*_SECTION_KEYS, *_POLICIES),
     "attribute_changes": (*_SECTION_KEYS, "unknown_leads", "after_end"),
     "campaign_costs": _SECTION_KEYS,
+    "queue_log": (*_SECTION_KEYS, "unknown_leads", "after_end"),
 }
 _HISTORY_KEYS: Final = (*TABLES, *_DIALECT_KEYS, "missing", "ended_at")
 _ATTRIBUTE_KEYS: Final = ("exclude", "name", "known", "kind", "missing", "label", "personal")

@@ -13,12 +13,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from leadlight.core import artifact, wheel
+from leadlight.core.clock import Clock, SystemClock
 from leadlight.core.errors import LeadlightError, ModelContractError, NoChampion, RegistryUnavailable, UsageError
+from leadlight.core.records import Records, Registered, Used
 from leadlight.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,30 +34,6 @@ MODEL_NAME: Final = "leadlight"
 EXPERIMENT: Final = "leadlight"
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
-_PREVIOUS: Final = "leadlight.previous_champion"
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """One version in the registry.
-
-    Attributes
-    ----------
-    version : int
-    kind : str
-        ``scorecard``, ``logistic`` or ``lightgbm``.
-    aliases : tuple of str
-    run_id : str
-        MLflow run with parameters, metrics and plots.
-    auc : float or None
-        On the test part, of the recipe.
-    """
-
-    version: int
-    kind: str
-    aliases: tuple[str, ...]
-    run_id: str
-    auc: float | None
 
 
 class Registry:
@@ -65,6 +43,8 @@ class Registry:
     ----------
     settings : Settings
         ``tracking`` and ``champion_cache`` are used.
+    clock : Clock, optional
+        Says when something was promoted or decided.
 
     Raises
     ------
@@ -72,7 +52,7 @@ class Registry:
         If the tracking server or database does not answer.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
         if settings.artifact_root is not None:
             (settings.home_path / "mlruns" / "artifacts").mkdir(parents=True, exist_ok=True)
@@ -84,6 +64,8 @@ class Registry:
             mlflow.set_registry_uri(settings.tracking)
             self._client = mlflow.MlflowClient(settings.tracking, settings.tracking)
             self._experiment = self._experiment_id()
+        alone = partial(_one_at_a_time, settings)
+        self._records = Records(self._client, MODEL_NAME, clock or SystemClock(), alone)
 
     def _experiment_id(self) -> str:
         found = self._client.get_experiment_by_name(EXPERIMENT)
@@ -172,8 +154,9 @@ class Registry:
         run = self._client.get_run(str(version.run_id))
         number = int(version.version)
         own = tuple(alias for alias, named in sorted(aliases.items()) if named == number)
-        auc = run.data.metrics.get("test.auc")
-        return Registered(number, str(version.tags.get("kind", "")), own, str(version.run_id), auc)
+        auc, tags = run.data.metrics.get("test.auc"), version.tags
+        kind, gate, forced = str(tags.get("kind", "")), tags.get("gate"), tags.get("promoted.forced")
+        return Registered(number, kind, own, str(version.run_id), auc, gate, forced)
 
     def _aliases(self) -> dict[str, int]:
         from mlflow.exceptions import MlflowException
@@ -228,23 +211,41 @@ class Registry:
         found: dict[str, Any] = json.loads(text)
         return found
 
-    def promote(self, name: str) -> int:
+    def champion(self) -> int | None:
+        """Return the version that is champion; None where there is none."""
+        with _answering(self._settings.tracking):
+            return self._aliases().get(CHAMPION)
+
+    def promote(self, name: str, *, forced: str | None = None, by: str | None = None) -> int:
         """Make a version the champion: cache it for the service, then move the alias.
 
         The cache is replaced in one rename, so that a service that starts meanwhile finds a whole model. The
-        champion before is remembered for `rollback`.
+        champion before is remembered for `rollback`. Of what is champion already only the cache is made anew.
+
+        Parameters
+        ----------
+        name : str
+            A number or an alias.
+        forced : str, optional
+            Why, where the gate did not let it pass; kept in MLflow for good.
+        by : str, optional
+            Who.
         """
         version = self.resolve(name)
         with _answering(self._settings.tracking):
             before = self._aliases().get(CHAMPION)
             self._cache(version)
-            self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(version))
-            if before is not None and before != version:
-                self._client.set_model_version_tag(MODEL_NAME, str(version), _PREVIOUS, str(before))
+            if before != version:
+                # Remembered first: a process that dies in between has lost no champion.
+                self._records.remember([*self._records.champions_before(), *([] if before is None else [before])])
+                self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(version))
+                self._records.promoted(version, "promoted", before=before, forced=forced, by=by)
         return version
 
-    def rollback(self) -> tuple[int, int]:
+    def rollback(self, *, by: str | None = None) -> tuple[int, int]:
         """Make the champion before the present one champion again; return (now, before).
+
+        Champions are remembered one below the other: two rollbacks go two back.
 
         Raises
         ------
@@ -255,12 +256,43 @@ class Registry:
             present = self._aliases().get(CHAMPION)
             if present is None:
                 raise NoChampion.at(self._settings.tracking)
-            previous = self._client.get_model_version(MODEL_NAME, str(present)).tags.get(_PREVIOUS)
-            if previous is None:
+            earlier = self._records.champions_before()
+            while earlier and earlier[-1] == present:  # left by a process that died before it moved the alias
+                earlier.pop()
+            if not earlier:
                 raise UsageError(f"Version {present} is the first champion: there is none to go back to.")
-            self._cache(int(previous))
-            self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, previous)
-        return int(previous), present
+            version = earlier.pop()
+            self._cache(version)
+            self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(version))
+            self._records.remember(earlier)
+            self._records.promoted(version, "rolled back to", before=present, forced=None, by=by)
+        return version, present
+
+    def record_decision(self, version: int, decision: Mapping[str, Any], *, page: str | None = None) -> None:
+        """Keep what the gate decided of a version: the last word as tags, every decision in ``gate.json``.
+
+        Parameters
+        ----------
+        version : int
+        decision : mapping
+            JSON-ready: ``word``, ``reasons``, ``champion_version``, ``used_until`` (microseconds), ``used_data``; the
+            rest is kept as it is.
+        page : str, optional
+            The same for people, in Markdown.
+        """
+        with _answering(self._settings.tracking):
+            self._records.decided(version, decision, page)
+
+    def decisions(self, name: str) -> list[dict[str, Any]]:
+        """Return all decisions on a version, by number or alias; the latest last."""
+        version = self.resolve(name)
+        with _answering(self._settings.tracking):
+            return self._records.decisions(version)
+
+    def used_by_decisions(self) -> Used:
+        """Return what the gate has looked at so far, on any version."""
+        with _answering(self._settings.tracking):
+            return self._records.used()
 
     def cache_champion(self) -> int:
         """Refresh the service's cache from the champion alias; return the version."""

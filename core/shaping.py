@@ -25,7 +25,7 @@ __all__ = ["Shaped", "empty_frame", "parse_frame", "respelled", "shape"]
 
 TIME_COLUMNS: Final = ("created_at", "occurred_at", "recorded_at", "month")
 ID_COLUMNS: Final = ("lead_id", "activity_id", "change_id")
-NUMBER_COLUMNS: Final = ("value", "amount", "cost")
+NUMBER_COLUMNS: Final = ("value", "amount", "cost", "chance", "window_days")
 
 
 @dataclass(frozen=True)

@@ -189,6 +189,7 @@ class _Door:
             outcome=outcome,
             doers=self.said.doers,
             notes=tuple(self.notes),
+            queue_log=events["queue_log"],
         )
 
     def _shaped(self, raw: RawTable, table: str) -> Shaped:

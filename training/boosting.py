@@ -1,16 +1,17 @@
 """Boosted trees by LightGBM: native categories, native missing values, the same bytes for the same seed.
 
-The settings are sensible for a few thousand leads and not tuned; only the number of trees is chosen, on the inner
-folds.
+Trees start from the hand-picked points, where there are any, and add what the data say beyond them. A lead's own
+voluntary acts may only raise its chance: counts of them go up, days since them go down. What is not known stays free.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from leadlight.core.contributions import Boosted
+from leadlight.core.contributions import Additive, Boosted
 
 if TYPE_CHECKING:
     import lightgbm
@@ -18,21 +19,28 @@ if TYPE_CHECKING:
 
     from leadlight.core.catalog import Catalog
 
-__all__ = ["TREES", "fit", "staged"]
+__all__ = ["DEFAULTS", "TREES", "Growing", "fit"]
 
 TREES: Final = (10, 20, 35, 60, 90, 130, 200)
 """Numbers of trees to choose from."""
 
-SETTINGS: Final[dict[str, Any]] = {
-    "objective": "binary",
+DEFAULTS: Final[Mapping[str, float]] = {
     "learning_rate": 0.06,
     "num_leaves": 15,
+    "leads_in_a_leaf": 20,
     "feature_fraction": 0.7,
     "lambda_l2": 5.0,
-    "min_sum_hessian_in_leaf": 1.0,
     "cat_smooth": 20.0,
+    "monotone": 1,
+}
+"""Sensible for a few thousand leads; `leadlight.training.search` looks for better ones; 0 lets acts push either way."""
+
+SETTINGS: Final[dict[str, Any]] = {
+    "objective": "binary",
+    "min_sum_hessian_in_leaf": 1.0,
     "cat_l2": 10.0,
     "max_bin": 127,
+    "monotone_constraints_method": "intermediate",
     "deterministic": True,
     "force_row_wise": True,
     "num_threads": 1,
@@ -40,7 +48,7 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 """One thread a fit: on a busy machine OpenMP's waiting threads made one fit 60 times slower; folds run side by side."""
 
-_LEADS_IN_A_LEAF: Final = 20
+_NOT_LIGHTGBMS: Final = frozenset({"trees", "lean", "leads_in_a_leaf", "monotone"})
 
 
 def fit(
@@ -48,7 +56,9 @@ def fit(
     matrix: NDArray[np.float64],
     converted: NDArray[np.bool_],
     weight: NDArray[np.float64],
-    trees: int,
+    params: Mapping[str, float],
+    *,
+    start: Additive | None = None,
     seed: int = 0,
 ) -> Boosted:
     """Fit boosted trees on the catalog's inputs.
@@ -57,54 +67,96 @@ def fit(
     ----------
     matrix : ndarray of shape (n_moments, n_features)
     converted, weight : ndarray of shape (n_moments,)
-    trees : int
+    params : mapping
+        ``trees``, and whatever of `DEFAULTS` is to be different.
+    start : Additive, optional
+        Log-odds to start from.
     seed : int
     """
-    booster = _train(catalog, matrix, converted, weight, trees, seed)
-    return Boosted(booster.model_to_string(), catalog.inputs)
+    import lightgbm
+
+    settings, data = _prepared(catalog, matrix, converted, weight, params, start, seed)
+    booster = lightgbm.train(settings, data, num_boost_round=int(params["trees"]))
+    return Boosted(booster.model_to_string(), catalog.inputs, start)
 
 
-def staged(
+class Growing:
+    """Trees that grow step by step, with what they say of other moments on the way: early stopping needs no refit.
+
+    Parameters
+    ----------
+    catalog, matrix, converted, weight, params, start, seed
+        As in `fit`, but for ``trees``.
+    validate : ndarray of shape (n_validate, n_features)
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        matrix: NDArray[np.float64],
+        converted: NDArray[np.bool_],
+        weight: NDArray[np.float64],
+        params: Mapping[str, float],
+        *,
+        validate: NDArray[np.float64],
+        start: Additive | None = None,
+        seed: int = 0,
+    ) -> None:
+        import lightgbm
+
+        settings, data = _prepared(catalog, matrix, converted, weight, params, start, seed)
+        self._booster = lightgbm.Booster(settings, data)
+        self._validate = np.ascontiguousarray(validate[:, list(catalog.inputs)])
+        self._raw = np.zeros(len(validate)) if start is None else start.raw(validate)
+        self._trees = 0
+
+    def to(self, trees: int) -> NDArray[np.float64]:
+        """Grow to so many trees and return the raw log-odds of the other moments; shape (n_validate,)."""
+        for _ in range(trees - self._trees):
+            self._booster.update()
+        more = self._booster.predict(
+            self._validate,
+            raw_score=True,
+            start_iteration=self._trees,
+            num_iteration=trees - self._trees,
+            num_threads=1,
+        )
+        self._raw, self._trees = self._raw + np.asarray(more), trees
+        return self._raw
+
+
+def _prepared(
     catalog: Catalog,
     matrix: NDArray[np.float64],
     converted: NDArray[np.bool_],
     weight: NDArray[np.float64],
-    validate: NDArray[np.float64],
-    seed: int = 0,
-) -> NDArray[np.float64]:
-    """Fit once; return raw log-odds of other moments after each number of `TREES`; shape (n_counts, n_validate)."""
-    booster = _train(catalog, matrix, converted, weight, TREES[-1], seed)
-    inputs = validate[:, list(catalog.inputs)]
-    scores = np.zeros((len(TREES), len(inputs)))
-    done, total = 0, np.zeros(len(inputs))
-    for i, trees in enumerate(TREES):
-        part = booster.predict(inputs, raw_score=True, start_iteration=done, num_iteration=trees - done, num_threads=1)
-        total = total + np.asarray(part)
-        scores[i], done = total, trees
-    return scores
-
-
-def _train(
-    catalog: Catalog,
-    matrix: NDArray[np.float64],
-    converted: NDArray[np.bool_],
-    weight: NDArray[np.float64],
-    trees: int,
+    params: Mapping[str, float],
+    start: Additive | None,
     seed: int,
-) -> lightgbm.Booster:
+) -> tuple[dict[str, Any], lightgbm.Dataset]:
     import lightgbm
 
     inputs = list(catalog.inputs)
-    categories = [k for k, i in enumerate(inputs) if catalog.features[i].kind == "category"]
-    rows_a_lead = len(weight) / max(float(weight.sum()), 1.0)
-    in_a_leaf = max(1, round(_LEADS_IN_A_LEAF * rows_a_lead))
-    params = SETTINGS | {"seed": seed, "min_data_in_leaf": in_a_leaf, "min_data_per_group": in_a_leaf}
+    settings = _settings(catalog, weight, {**DEFAULTS, **params}, seed)
     data = lightgbm.Dataset(
         matrix[:, inputs],
         label=converted.astype(np.float64),
         weight=weight,
-        categorical_feature=categories,
-        params=params,
+        init_score=None if start is None else start.raw(matrix),
+        categorical_feature=[k for k, i in enumerate(inputs) if catalog.features[i].kind == "category"],
+        params=settings,
         free_raw_data=True,
     )
-    return lightgbm.train(params, data, num_boost_round=trees)
+    return settings, data
+
+
+def _settings(catalog: Catalog, weight: NDArray[np.float64], params: Mapping[str, float], seed: int) -> dict[str, Any]:
+    """Return LightGBM's own parameters; a leaf's size is said in leads, however many moments each has."""
+    own = {name: value for name, value in params.items() if name not in _NOT_LIGHTGBMS}
+    own["num_leaves"] = int(own["num_leaves"])
+    rows_a_lead = len(weight) / max(float(weight.sum()), 1.0)
+    in_a_leaf = max(1, round(params["leads_in_a_leaf"] * rows_a_lead))
+    signs = [catalog.features[i].monotone for i in catalog.inputs]
+    if params["monotone"] and any(signs):
+        own["monotone_constraints"] = signs
+    return SETTINGS | own | {"seed": seed, "min_data_in_leaf": in_a_leaf, "min_data_per_group": in_a_leaf}

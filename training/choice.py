@@ -14,10 +14,24 @@ from leadlight.training.bootstrap import Interval, interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MIN_GAIN", "Choice", "Verdict", "VerdictWord", "choose", "judge", "probability_status", "would_tell"]
+__all__ = [
+    "MIN_GAIN",
+    "Choice",
+    "Verdict",
+    "VerdictWord",
+    "choose",
+    "judge",
+    "points_only",
+    "probability_status",
+    "too_few",
+    "would_tell",
+]
 
 MIN_GAIN: Final = 0.005
 """Area that a more complex candidate has to win, beside being ahead in 95 % of the draws."""
+
+GROWS_OUT_OF: Final[Mapping[Kind, Kind]] = {"logistic": "scorecard"}
+"""Candidates that start from another one and shrink towards it: being ahead is enough (docs/decisions/0008)."""
 
 SIGNAL_ABOVE: Final = 0.5
 NO_SIGNAL_BELOW: Final = 0.6
@@ -26,9 +40,12 @@ SLOPE_LIMITS: Final = (0.7, 1.4)
 ENOUGH_TO_CHECK: Final = 50
 """Converted leads from which on chances are checked."""
 
+FEWEST_TO_LEARN: Final = 40
+"""Converted leads, and leads that did not, from which on anything is learned at all."""
+
 _FEWEST: Final = 10
 
-VerdictWord = Literal["signal", "no_signal", "cannot_tell"]
+VerdictWord = Literal["signal", "no_signal", "cannot_tell", "points_only"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,8 @@ class Verdict:
 
     Attributes
     ----------
-    word : {"signal", "no_signal", "cannot_tell"}
+    word : {"signal", "no_signal", "cannot_tell", "points_only"}
+        "points_only": too few outcomes to learn from, so the hand-picked points rank, labelled so.
     text : str
         One sentence for people.
     conversions_that_would_tell : int or None
@@ -74,21 +92,31 @@ class Verdict:
     conversions_that_would_tell: int | None = None
 
 
-def choose(areas: Mapping[Kind, NDArray[np.float64]], simplest_first: Sequence[Kind]) -> Choice:
+def choose(
+    areas: Mapping[Kind, NDArray[np.float64]],
+    simplest_first: Sequence[Kind],
+    growing: Mapping[Kind, Kind] = GROWS_OUT_OF,
+) -> Choice:
     """Let the simplest candidate stand unless a more complex one is surely and noticeably better.
+
+    Logistic regression starts from the points and leaves them as far as the inner folds say: it takes their place where
+    it is ahead at all.
 
     Parameters
     ----------
     areas : mapping of candidate to ndarray of shape (n_draws + 1,)
         Area under the ROC curve on the inner folds, in the same draws; empty where there were no folds.
     simplest_first : sequence of str
+    growing : mapping of candidate to candidate
+        Which one starts from which.
     """
     standing, steps = simplest_first[0], []
     for challenger in simplest_first[1:]:
         if challenger not in areas or standing not in areas:
             continue
         gain = interval(areas[challenger] - areas[standing])
-        passed = gain.low > 0 and gain.value >= MIN_GAIN
+        surely = gain.low > 0 and gain.value >= MIN_GAIN
+        passed = gain.value > 0 if growing.get(challenger) == standing else surely
         steps.append(Step(challenger, standing, gain, passed))
         standing = challenger if passed else standing
     return Choice(standing, tuple(steps))
@@ -119,6 +147,27 @@ def judge(area: Interval, log_loss: float, constant_log_loss: float, conversions
     losses = f"log loss {log_loss:.4f} against {constant_log_loss:.4f}"
     why = f"the ranking holds, but the chances are no better than the base rate for everybody ({losses})"
     return _cannot_tell(area, conversions, why)
+
+
+def too_few(converted: int, others: int) -> str | None:
+    """Say that there are too few outcomes to learn from; None where there are enough.
+
+    Parameters
+    ----------
+    converted, others : int
+        Leads with a mature moment that converted, and leads of which none did.
+    """
+    if min(converted, others) >= FEWEST_TO_LEARN:
+        return None
+    counted = f"{converted} leads converted and {others} did not (mature moments)"
+    return f"{counted}; learning begins at {FEWEST_TO_LEARN} of each"
+
+
+def points_only(why: str) -> Verdict:
+    """Return the verdict where the hand-picked points rank, because there is nothing to learn from yet."""
+    return Verdict(
+        "points_only", f"Points only: {why}. The hand-picked points rank until then, and no chance is shown."
+    )
 
 
 def would_tell(area: Interval, conversions: int) -> int:

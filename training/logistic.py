@@ -2,11 +2,13 @@
 
 A category's levels (not known and other included) each get a column; a number is seen through ``log1p`` where it is
 skewed and never negative, scaled to unit spread, and gets a second column that says whether it is missing. A missing
-number stands at the mean.
+number stands at the mean. Where there are hand-picked points the line through them is the start: effects are what the
+data say beyond it, so that a strong penalty leaves the points as they are and not nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -19,10 +21,16 @@ if TYPE_CHECKING:
 
     from leadlight.core.catalog import Catalog, Feature
 
-__all__ = ["STRENGTHS", "fit"]
+__all__ = ["fit", "fit_path", "strengths"]
 
-STRENGTHS: Final = (2.0, 8.0, 32.0, 128.0, 512.0)
-"""Ridge penalties to choose from, per unit of weight (a lead): half the square of every coefficient times this."""
+_STRENGTHS: Final = (1e-4, 4e-4, 1.6e-3, 6.4e-3, 0.025, 0.1, 0.4, 1.6)
+"""Ridge penalties to choose from: half the square of every coefficient times this, per lead taught.
+
+Per lead, so that a fold's model and the final one are shrunk alike and a slope found on folds holds for the final one.
+"""
+
+_WEAKEST: Final = 2.0
+"""Penalties below that in all are not tried: few leads would be learned by heart, at great cost of time."""
 
 _SKEWED: Final = 1.0
 _ITERATIONS: Final = 100
@@ -50,6 +58,7 @@ def fit(
     converted: NDArray[np.bool_],
     weight: NDArray[np.float64],
     strength: float,
+    start: Additive | None = None,
 ) -> Additive:
     """Fit ridge logistic regression on the catalog's inputs.
 
@@ -60,14 +69,21 @@ def fit(
         Both outcomes occur.
     weight : ndarray of shape (n_moments,)
     strength : float
-        Penalty; larger shrinks more.
+        Penalty a lead; larger shrinks more.
+    start : Additive, optional
+        Where it starts from; looks at other columns than the inputs.
 
     Returns
     -------
     Additive
         One term a column that says anything; means are weighted means over these moments.
     """
-    return fit_path(catalog, matrix, converted, weight, (strength,))[0]
+    return fit_path(catalog, matrix, converted, weight, (strength,), (start,))[0]
+
+
+def strengths(leads: float) -> tuple[float, ...]:
+    """Return the penalties worth trying on a lesson of so many leads."""
+    return tuple(strength for strength in _STRENGTHS if strength * leads >= _WEAKEST) or _STRENGTHS[-1:]
 
 
 def fit_path(
@@ -75,19 +91,25 @@ def fit_path(
     matrix: NDArray[np.float64],
     converted: NDArray[np.bool_],
     weight: NDArray[np.float64],
-    strengths: tuple[float, ...],
+    penalties: Sequence[float],
+    starts: Sequence[Additive | None] = (None,),
 ) -> list[Additive]:
-    """Fit for several penalties on one design; each starts where the stronger one ended."""
+    """Fit for each start and penalty on one design; each penalty goes on from where the stronger one ended."""
     columns, design = _design(catalog, matrix, weight)
-    found: dict[float, Additive] = {}
     means = weight @ design / weight.sum()
+    level = _log_odds(float(np.average(converted, weights=weight)))
     curvature: NDArray[np.float64] | None = None
-    theta = np.zeros(design.shape[1] + 1)
-    theta[0] = _log_odds(float(np.average(converted, weights=weight)))
-    for strength in sorted(strengths, reverse=True):
-        theta, curvature = _solve(_Problem(design, converted, weight, strength), theta, curvature)
-        found[strength] = _additive(columns, theta, means)
-    return [found[strength] for strength in strengths]
+    fitted: list[Additive] = []
+    for start in starts:
+        given = np.zeros(len(matrix)) if start is None else start.raw(matrix)
+        theta = np.r_[level if start is None else 0.0, np.zeros(design.shape[1])]
+        found: dict[float, Additive] = {}
+        for strength in sorted(penalties, reverse=True):
+            problem = _Problem(design, converted, weight, strength * float(weight.sum()), given)
+            theta, curvature = _solve(problem, theta, curvature)
+            found[strength] = _additive(columns, theta, means, start)
+        fitted += [found[strength] for strength in penalties]
+    return fitted
 
 
 def _design(
@@ -149,16 +171,20 @@ def _skewed(x: NDArray[np.float64]) -> bool:
 
 @dataclass(frozen=True)
 class _Problem:
-    """Weighted log loss + strength / 2 * |coefficients|^2; the first entry of theta is the free intercept."""
+    """Weighted log loss + strength / 2 * |coefficients|^2; the first entry of theta is the free intercept.
+
+    ``given`` are log-odds that stand whatever theta is.
+    """
 
     design: NDArray[np.float64]
     converted: NDArray[np.bool_]
     weight: NDArray[np.float64]
     strength: float
+    given: NDArray[np.float64]
 
     def at(self, theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Return the loss and the log-odds."""
-        log_odds = theta[0] + self.design @ theta[1:]
+        log_odds = self.given + theta[0] + self.design @ theta[1:]
         losses = np.logaddexp(0.0, log_odds) - self.converted * log_odds
         return float(self.weight @ losses + self.strength / 2 * theta[1:] @ theta[1:]), log_odds
 
@@ -216,14 +242,16 @@ def _chance(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1.0 / (1.0 + np.exp(-np.clip(log_odds, -30, 30)))
 
 
-def _additive(columns: list[_Column], theta: NDArray[np.float64], means: NDArray[np.float64]) -> Additive:
-    """Return the terms with their means; ``means`` are those of the design's columns."""
-    terms = []
+def _additive(
+    columns: list[_Column], theta: NDArray[np.float64], means: NDArray[np.float64], start: Additive | None
+) -> Additive:
+    """Return the terms with their means, the start's first; ``means`` are those of the design's columns."""
+    intercept, terms = (0.0, []) if start is None else (start.intercept, list(start.terms))
     for column in columns:
         own = slice(column.start, column.start + column.width)
         coefficients = theta[1:][own]
         terms.append(replace(_filled(column, coefficients), mean=float(coefficients @ means[own])))
-    return Additive(float(theta[0]), tuple(terms))
+    return Additive(intercept + float(theta[0]), tuple(terms))
 
 
 def _filled(column: _Column, coefficients: NDArray[Any]) -> Term:

@@ -45,7 +45,8 @@ class Ground:
 class Contest:
     """What the inner folds gave, and the rankers that the whole lesson gave with it.
 
-    ``since`` is when the first validated moment is: from then on moments give chances their level.
+    ``since`` is when the first validated moment is: from then on moments give chances their level. ``searched`` says
+    what a search for better settings gave.
     """
 
     lesson: Lesson
@@ -57,6 +58,7 @@ class Contest:
     fitted: Mapping[Kind, Fitted]
     since: int
     choice: Choice
+    searched: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,3 +71,4 @@ class Outcome:
     constant: Mapping[str, float] = field(default_factory=dict)
     probability: Mapping[str, Any] = field(default_factory=dict)
     deployed: Mapping[str, Any] = field(default_factory=dict)
+    monotone: Mapping[str, Any] = field(default_factory=dict)

@@ -7,19 +7,32 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from leadlight.training import plots_chances
 from leadlight.training.metrics import bins_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from leadlight.training.base_rate import BaseRate
+    from leadlight.training.reliability import Reliability
+
 __all__ = ["draw"]
 
 _SIZE: Final = 320
 _POINTS: Final = 200
+_DASHES: Final = [[1, 0], [6, 3], [2, 2]]
+_CAUGHT: Final = "conversions caught"
 _COLOURS: Final = {"scorecard": "#9a6a00", "logistic": "#0b6e99", "lightgbm": "#7a3e9d"}
 
 
-def draw(log_odds: Mapping[str, NDArray[np.float64]], converted: NDArray[np.bool_], chosen: str) -> dict[str, str]:
+def draw(
+    log_odds: Mapping[str, NDArray[np.float64]],
+    converted: NDArray[np.bool_],
+    chosen: str,
+    *,
+    chances: Reliability | None = None,
+    level: BaseRate | None = None,
+) -> dict[str, str]:
     """Draw reliability of the chosen candidate, and ROC and gains curves of all.
 
     Parameters
@@ -28,16 +41,26 @@ def draw(log_odds: Mapping[str, NDArray[np.float64]], converted: NDArray[np.bool
         Calibrated.
     converted : ndarray of shape (n_moments,)
         Both outcomes occur.
+    chances : Reliability, optional
+        Of the chosen candidate: gives the reliability chart intervals, and a chart by band and segment beside it.
+    level : BaseRate, optional
+        Gives a chart of the base rate over time.
 
     Returns
     -------
     dict of file name to SVG text
     """
-    return {
-        "plots/reliability.svg": _svg(_reliability(log_odds[chosen], converted)),
-        "plots/roc.svg": _svg(_curves(log_odds, converted, _roc, "leads that did not convert", "conversions")),
-        "plots/gains.svg": _svg(_curves(log_odds, converted, _gains, "open leads, best first", "conversions caught")),
+    made = {
+        "plots/reliability.svg": _svg(_sized(_reliability(log_odds[chosen], converted))),
+        "plots/roc.svg": _svg(_sized(_curves(log_odds, converted, _roc, "leads that did not convert", "conversions"))),
+        "plots/gains.svg": _svg(_sized(_curves(log_odds, converted, _gains, "open leads, best first", _CAUGHT))),
     }
+    if chances is not None:
+        made["plots/reliability.svg"] = _svg(plots_chances.reliability_chart(chances))
+        made["plots/segments.svg"] = _svg(plots_chances.groups_chart(chances))
+    if level is not None:
+        made["plots/base_rate.svg"] = _svg(plots_chances.base_rate_chart(level))
+    return made
 
 
 def _reliability(log_odds: NDArray[np.float64], converted: NDArray[np.bool_]) -> Any:
@@ -75,6 +98,7 @@ def _curves(
             x=alt.X("x:Q", title=x, axis=alt.Axis(format="%")),
             y=alt.Y("y:Q", title=y, axis=alt.Axis(format="%")),
             color=alt.Color("candidate:N", scale=colours, legend=alt.Legend(orient="bottom-right")),
+            strokeDash=alt.StrokeDash("candidate:N", scale=alt.Scale(domain=list(log_odds), range=_DASHES)),
         )
     )
 
@@ -98,8 +122,11 @@ def _by_step(scores: NDArray[np.float64], converted: NDArray[np.bool_]) -> tuple
     return won, np.bincount(place) - won
 
 
+def _sized(chart: Any) -> Any:
+    return chart.properties(width=_SIZE, height=_SIZE)
+
+
 def _svg(chart: Any) -> str:
     import vl_convert
 
-    spec = chart.properties(width=_SIZE, height=_SIZE).to_dict()
-    return str(vl_convert.vegalite_to_svg(spec))
+    return str(vl_convert.vegalite_to_svg(chart.to_dict()))

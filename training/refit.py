@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from leadlight.agreement.terms import FOR_DATED_ONLY
-from leadlight.core.artifact import Kind, ProbabilityStatus, TrainedModel
+from leadlight.core.artifact import Calibration, Kind, ProbabilityStatus, TrainedModel
 from leadlight.training import candidates, population
 from leadlight.training.bootstrap import Accounts
 from leadlight.training.calibration import Fitted, Taught, calibrate
 from leadlight.training.evidence import gather
 from leadlight.training.features_at import FeaturesAt, hidden_accounts, points_of
+from leadlight.training.points import fit as fit_points
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from leadlight.agreement.terms import Agreement
+    from leadlight.core.contributions import Additive, Boosted
     from leadlight.core.history import History
     from leadlight.training.moments import Moments
     from leadlight.training.splits import Fold
 
-__all__ = ["Refitted", "cross_fitted_calibration", "first_validated", "lesson_of", "refit", "taught"]
+__all__ = [
+    "Refitted",
+    "cross_fitted_calibration",
+    "first_validated",
+    "lesson_of",
+    "points_as_they_are",
+    "refit",
+    "taught",
+]
 
 
 @dataclass(frozen=True)
@@ -35,21 +45,29 @@ class Refitted:
     ----------
     model : TrainedModel
         Facts are still empty.
-    fitted : Fitted
-        Its calibration, with what to say of it.
     reference : ndarray of shape (n_reference, n_features)
         Catalog columns of the reference population.
+    fitted : Fitted or None
+        Its calibration, with what to say of it; None of points as they are.
     """
 
     model: TrainedModel
-    fitted: Fitted
     reference: NDArray[np.float64]
+    fitted: Fitted | None
 
 
 def lesson_of(agreement: Agreement, at: FeaturesAt, matrix: NDArray[np.float64], moments: Moments) -> candidates.Lesson:
     """Return what moments teach: their columns, outcomes and points, the account hidden on some of them."""
     hidden = hidden_accounts(moments)
-    return candidates.Lesson(at.catalog, matrix, moments.converted, moments.lead, points_of(agreement), hidden)
+    return candidates.Lesson(
+        at.catalog,
+        matrix,
+        moments.converted,
+        moments.lead,
+        points_of(agreement),
+        account_hidden=hidden,
+        base_rate=agreement.base_rate,
+    )
 
 
 def cross_fitted_calibration(
@@ -117,18 +135,65 @@ def refit(
     ranker = candidates.fit(kind, lesson, params, seed=seed)
     predictions = candidates.cross_fit(kind, lesson, folds, params, seed=seed)
     fitted = cross_fitted_calibration(predictions, mature, ranker.raw(at.matrix), seed)
-    evidence, baseline = gather(at.catalog, at.matrix, mature)
+    recipe = _Recipe(kind, ranker, fitted.calibration, status)
+    return Refitted(*_finished(history, agreement, recipe, at, mature, at.matrix, reference), fitted)
+
+
+def points_as_they_are(
+    history: History, agreement: Agreement, *, at: FeaturesAt, drawn: Moments, reference: Moments
+) -> Refitted:
+    """Make a model of the hand-picked points alone, where there are too few outcomes to learn from.
+
+    Parameters
+    ----------
+    at : FeaturesAt
+        Catalog and columns of all moments drawn, mature or not.
+    drawn : Moments
+    """
+    mature = drawn.take(drawn.mature)
+    weight = candidates.Lesson(at.catalog, at.matrix, drawn.converted, drawn.lead).weight
+    given = (at.catalog, points_of(agreement), at.matrix, drawn.converted, weight, agreement.base_rate)
+    line = fit_points(*given, labelled=drawn.mature)
+    recipe = _Recipe("scorecard", line, Calibration(0.0, 1.0, np.empty((0, 2))), "points_only")
+    return Refitted(*_finished(history, agreement, recipe, at, mature, at.matrix[drawn.mature], reference), None)
+
+
+class _Recipe(NamedTuple):
+    """What was learned, or not."""
+
+    kind: Kind
+    ranker: Additive | Boosted
+    calibration: Calibration
+    status: ProbabilityStatus
+
+
+def _finished(
+    history: History,
+    agreement: Agreement,
+    recipe: _Recipe,
+    at: FeaturesAt,
+    mature: Moments,
+    matrix: NDArray[np.float64],
+    reference: Moments,
+) -> tuple[TrainedModel, NDArray[np.float64]]:
+    """Add all that a score needs: evidence, the reference population, the bands that capacity cuts from it.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_mature, n_features)
+    """
+    evidence, baseline = gather(at.catalog, matrix, mature)
     open_now = at.more(reference)
     model = TrainedModel(
-        kind=kind,
+        kind=recipe.kind,
         catalog=at.catalog,
-        ranker=ranker,
-        calibration=fitted.calibration,
+        ranker=recipe.ranker,
+        calibration=recipe.calibration,
         reference=np.empty(0),
         evidence=evidence,
         baseline=baseline,
         horizon_days=None if history.is_flat else agreement.within_days,
-        probability_status=status,
+        probability_status=recipe.status,
         points=points_of(agreement),
         agreement=_terms(agreement, flat=history.is_flat),
         hot_score=0,
@@ -137,7 +202,7 @@ def refit(
     model = replace(model, reference=np.sort(model.score(open_now).log_odds))
     share = population.hot_share(None if history.is_flat else agreement.leads_per_week, len(open_now))
     hot, warm = population.bands(model, share)
-    return Refitted(replace(model, hot_score=hot, warm_score=warm), fitted, open_now)
+    return replace(model, hot_score=hot, warm_score=warm), open_now
 
 
 def _terms(agreement: Agreement, *, flat: bool) -> dict[str, Any]:

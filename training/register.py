@@ -51,14 +51,14 @@ def _params(trained: Trained, told: dict[str, Any], seed: int) -> dict[str, Any]
         "moments": told["moments"]["mature"],
     }
     if trained.model is not None:
-        chosen = trained.report.candidate(trained.model.kind)
-        params |= {"kind": chosen.kind, "catalog_fingerprint": trained.model.catalog.fingerprint}
-        params |= {f"{chosen.kind}.{name}": value for name, value in chosen.params.items()}
+        kind = trained.model.kind
+        params |= {"kind": kind, "catalog_fingerprint": trained.model.catalog.fingerprint}
+        params |= {f"{kind}.{name}": value for name, value in trained.report.params(kind).items()}
     return params
 
 
 def _metrics(trained: Trained) -> dict[str, float]:
     metrics = trained.report.metrics()
-    if trained.model is not None:
+    if trained.model is not None and trained.report.candidates:
         metrics["test.auc"] = metrics[f"test.{trained.model.kind}.auc"]
     return metrics

@@ -132,6 +132,10 @@ class Report:
     deployed : mapping of measure to Interval
         As deployed: chosen candidate, all open leads of the late moments, earlier moments of the same lead allowed
         for learning.
+    monotone : mapping
+        Columns of a lead's own acts, which may only raise its chance, and the area that this cost the trees.
+    searched : mapping
+        What a search for better settings of the trees gave; empty without one.
     verdict : Verdict
     probability : mapping
         Status, and how it was checked.
@@ -151,6 +155,8 @@ class Report:
     choice: Choice | None
     hindsight: str | None
     deployed: Mapping[str, Any]
+    monotone: Mapping[str, Any]
+    searched: Mapping[str, Any]
     verdict: Verdict
     probability: Mapping[str, Any]
     final: Mapping[str, Any]
@@ -160,6 +166,10 @@ class Report:
     def candidate(self, kind: Kind) -> CandidateReport:
         """Return one candidate's part."""
         return next(candidate for candidate in self.candidates if candidate.kind == kind)
+
+    def params(self, kind: Kind) -> Mapping[str, float]:
+        """Return a candidate's setting; empty where nothing was tuned."""
+        return next((candidate.params for candidate in self.candidates if candidate.kind == kind), {})
 
     def metrics(self) -> dict[str, float]:
         """Return flat figures for a tracking server: ``test.logistic.auc``, with ``.low`` and ``.high``."""

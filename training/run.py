@@ -20,12 +20,13 @@ from threadpoolctl import threadpool_limits
 from leadlight.core.artifact import Kind, TrainedModel
 from leadlight.core.clock import to_micros
 from leadlight.training import candidates, measure, plots, telling
-from leadlight.training.bootstrap import Accounts, Interval, areas
-from leadlight.training.choice import Verdict, VerdictWord, choose, judge, probability_status, would_tell
+from leadlight.training.bootstrap import Accounts, Interval
+from leadlight.training.choice import Verdict, VerdictWord, judge, points_only, probability_status, too_few, would_tell
+from leadlight.training.contest import compete, monotone_cost
 from leadlight.training.features_at import FeaturesAt
 from leadlight.training.moments import AsDrawn, Moments, by_lead_id, draw_dated, draw_flat, open_leads, owners
 from leadlight.training.parts import Contest, Ground, Outcome
-from leadlight.training.refit import Refitted, cross_fitted_calibration, first_validated, lesson_of, refit, taught
+from leadlight.training.refit import Refitted, lesson_of, points_as_they_are, refit, taught
 from leadlight.training.report import Report
 from leadlight.training.splits import Fold, Split, forward_folds, grouped_folds, split_dated, split_flat
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
+    from leadlight.training.search import Budget
 
     Said = dict[Kind, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
@@ -47,9 +49,9 @@ class Trained:
     Attributes
     ----------
     model : TrainedModel or None
-        None unless the verdict is "signal".
+        None unless the verdict is "signal" or "points_only".
     report : Report
-    verdict : {"signal", "no_signal", "cannot_tell"}
+    verdict : {"signal", "no_signal", "cannot_tell", "points_only"}
     input_example : DataFrame of shape (up to 5, n_features)
         Catalog columns of a few leads, categories as words; empty without a model.
     plots : mapping of file name to SVG text
@@ -79,6 +81,8 @@ def train(
     *,
     as_of: pd.Timestamp | None = None,
     seed: int = 0,
+    budget: Budget | None = None,
+    points_only: bool = False,
     progress: Callable[[str], None] = _silent,
 ) -> Trained:
     """Train all candidates on a history and say what came of it.
@@ -94,12 +98,18 @@ def train(
     seed : int
         The same seed gives the same model, byte for byte, on the same lock and CPU family, whatever the order of the
         rows in the files (but for what an order by file means).
+    budget : Budget, optional
+        For a search of better settings of the trees.
+    points_only : bool
+        Learn nothing: make a model of the hand-picked points as they are, and label it so.
     progress : callable
         Called with the name of each step as it begins.
     """
     # One thread for linear algebra: the order of a sum, and so the last bit, must not depend on the number of cores.
     with threadpool_limits(1):
-        return _train(_Job(by_lead_id(history), agreement, _day(history, as_of), seed, _Stopwatch(progress)))
+        sorted_ = by_lead_id(history)
+        job = _Job(sorted_, agreement, _day(sorted_, as_of), seed, _Stopwatch(progress), budget, points_only)
+        return _train(job)
 
 
 def _train(job: _Job) -> Trained:
@@ -108,6 +118,9 @@ def _train(job: _Job) -> Trained:
         drawn = draw_flat(history) if history.is_flat else job.draw()
         mature = drawn.moments.take(drawn.moments.mature)
     ground = Ground(drawn, mature, job.split(mature, drawn.gap))
+    why = job.why_points_only(mature)
+    if why is not None:
+        return job.serve_points(ground, why)
     refused = _nothing_to_learn_from(ground)
     if refused is not None:
         return job.hand_over(ground, Outcome(refused))
@@ -121,6 +134,8 @@ def _train(job: _Job) -> Trained:
         return job.hand_over(ground, outcome)
     with job.watch("as deployed"):
         outcome = replace(outcome, deployed=job.as_deployed(ground, at, contest))
+    with job.watch("what bound acts cost"):
+        outcome = replace(outcome, monotone=monotone_cost(contest, ground.learn, seed=job.seed))
     with job.watch("refit on all mature moments"):
         final = job.refit(ground, outcome, contest)
     with job.watch("charts"):
@@ -154,6 +169,8 @@ class _Job:
     day: int | None
     seed: int
     watch: _Stopwatch
+    budget: Budget | None
+    points_only: bool
 
     @property
     def names(self) -> list[str]:
@@ -183,27 +200,10 @@ class _Job:
         return FeaturesAt.drawn_up(self.history, self.agreement, ground.mature, ground.split.learn, before)
 
     def contest(self, ground: Ground, at: FeaturesAt) -> Contest:
-        """Tune every candidate on the inner folds, calibrate it on what it said there, and choose."""
-        learn = ground.learn
-        lesson = lesson_of(self.agreement, at, at.matrix[ground.split.learn], learn)
-        folds = self.folds(learn, ground.drawn.gap)
-        params, tuning, ahead, fitted, rankers = {}, {}, {}, {}, {}
-        since = 0
-        for kind in lesson.kinds:
-            params[kind], predictions, tuning[kind] = candidates.tune(kind, lesson, folds, seed=self.seed)
-            rankers[kind] = candidates.fit(kind, lesson, params[kind], seed=self.seed)
-            said = rankers[kind].raw(lesson.matrix)
-            fitted[kind] = cross_fitted_calibration(predictions, learn, said, self.seed)
-            since = first_validated(predictions, learn)
-            if len(predictions.rows):
-                ahead[kind] = self._inner_areas(predictions, learn)
-        choice = choose(ahead, lesson.kinds)
-        return Contest(lesson, folds, params, rankers, tuning, ahead, fitted, since, choice)
-
-    def _inner_areas(self, predictions: candidates.CrossFitted, learn: Moments) -> NDArray[np.float64]:
-        later = learn.take(predictions.rows)
-        accounts = Accounts.draw(later.owner, self.seed)
-        return areas(predictions.raw, later.converted, accounts, block=predictions.block)
+        """Let the candidates compete on the inner folds of the learning part."""
+        lesson = lesson_of(self.agreement, at, at.matrix[ground.split.learn], ground.learn)
+        folds = self.folds(ground.learn, ground.drawn.gap)
+        return compete(lesson, ground.learn, folds, seed=self.seed, budget=self.budget)
 
     def test(self, ground: Ground, at: FeaturesAt, contest: Contest) -> Outcome:
         """Measure all candidates once, after the choice."""
@@ -236,6 +236,28 @@ class _Job:
                     whole[held] = mine
         test = ground.split.test
         return {kind: (raw[test], log_odds[test]) for kind, (raw, log_odds) in found.items()}
+
+    def why_points_only(self, mature: Moments) -> str | None:
+        """Say why the hand-picked points are to rank; None where there is something to learn from, or no points."""
+        if not self.agreement.rules:
+            return None
+        if self.points_only:
+            return "asked for"
+        return too_few(mature.conversions, len(np.unique(mature.lead)) - mature.conversions)
+
+    def serve_points(self, ground: Ground, why: str) -> Trained:
+        """Make a model of the hand-picked points as they are."""
+        drawn = ground.drawn.moments
+        with self.watch("the points as they are"):
+            everybody = np.ones(len(drawn), bool)
+            at = FeaturesAt.drawn_up(self.history, self.agreement, drawn, everybody, self._until)
+            reference = self._reference(ground)
+            final = points_as_they_are(self.history, self.agreement, at=at, drawn=drawn, reference=reference)
+        return self.hand_over(ground, Outcome(points_only(why)), final)
+
+    @property
+    def _until(self) -> int | None:
+        return None if self.history.is_flat else self.day
 
     def as_deployed(self, ground: Ground, at: FeaturesAt, contest: Contest) -> dict[str, Any]:
         """Measure the chosen recipe as it would have been used: all open leads, taught by all earlier moments."""

@@ -85,6 +85,8 @@ def report(
         choice=contest.choice if contest else None,
         hindsight=max(areas, key=lambda kind: areas[kind]) if areas else None,
         deployed=outcome.deployed,
+        monotone=outcome.monotone,
+        searched=contest.searched if contest else {},
         verdict=outcome.verdict,
         probability=outcome.probability,
         final=_final(final, ground) if final else {},
@@ -170,7 +172,7 @@ def _final(final: Refitted, ground: Ground) -> dict[str, Any]:
         "conversions": ground.mature.conversions,
         "features": len(model.catalog.features),
         "catalog_fingerprint": model.catalog.fingerprint,
-        "calibration": CalibrationReport.of(final.fitted),
+        "calibration": None if final.fitted is None else CalibrationReport.of(final.fitted),
         "reference_leads": len(model.reference),
         "hot_score": model.hot_score,
         "warm_score": model.warm_score,
@@ -180,7 +182,8 @@ def _final(final: Refitted, ground: Ground) -> dict[str, Any]:
 def facts(told_by: Report) -> dict[str, Any]:
     """Return what travels inside the model: no seconds, no path."""
     told = told_by.to_dict()
-    chosen = next(c for c in told["candidates"] if c["kind"] == told["choice"]["kind"])
+    kind = None if told["choice"] is None else told["choice"]["kind"]
+    chosen = next((c for c in told["candidates"] if c["kind"] == kind), None)
     return {
         "verdict": told["verdict"],
         "data": told["data"],

@@ -70,6 +70,10 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "No hand-picked points were given",
         "es": "No se dieron puntos elegidos a mano",
     },
+    "default.No segments were agreed": {
+        "en": "No segments were agreed",
+        "es": "No se acordaron segmentos",
+    },
     # --- chance, in words
     "chance.within": {"en": "within {days} days", "es": "en {days} días"},
     "chance.within.one": {"en": "within 1 day", "es": "en 1 día"},

@@ -69,6 +69,14 @@ def test_an_attribute_that_was_left_out_says_why():
     assert "personal data" in said
 
 
+def test_segments_by_an_attribute_that_is_not_there_are_named():
+    data = history(**{"Lead Source": ["web", "fair"], "email": ["a@b.org", "c@d.org"]})
+    lacking, left_out = misfits(parse('[segments]\nby = ["source", "lead_source", "email"]'), data)
+    assert "no segments by 'source'" in lacking
+    assert "did you mean 'lead_source'" in lacking
+    assert "personal data" in left_out
+
+
 def test_a_goal_that_never_occurs_names_the_stages_there_are():
     problem = goal_problem(parse('[conversion]\nstage = "won"'), history(["Closed Won", "Closed Lost", "Closed Won"]))
     assert problem is not None

@@ -18,6 +18,8 @@ leads_per_week = 120
 A = 80
 B = 55
 C = 30
+[segments]
+by = ["source", "country"]
 [[scorecard]]
 name = "asked for a demo"
 when = { activity = "demo_request", within_days = 30 }
@@ -44,6 +46,7 @@ def test_what_was_signed_is_what_is_read():
     terms = parse(SIGNED)
     assert (terms.stage, terms.within_days, terms.base_rate, terms.leads_per_week) == ("sql", 90.0, 0.09, 120)
     assert terms.grades == {"A": 80.0, "B": 55.0, "C": 30.0}
+    assert terms.segments == ("source", "country")
     assert terms.defaults == ()
     assert [(rule.name, rule.points) for rule in terms.rules] == [
         ("asked for a demo", 25.0),
@@ -59,14 +62,16 @@ def test_what_was_signed_is_what_is_read():
 def test_an_empty_agreement_gives_defaults_and_names_each():
     terms = parse("")
     assert (terms.stage, terms.within_days, terms.leads_per_week) == ("customer", 90.0, None)
+    assert terms.segments == ()
     assert terms.grades == DEFAULT_GRADES
-    assert len(terms.defaults) == 5
+    assert len(terms.defaults) == 6
 
 
 def test_the_version_follows_the_terms_not_the_spelling():
     respelt = "# signed in spring\n" + SIGNED.replace("within_days = 90\n", "within_days = 90.0\n")
     assert parse(respelt).version == parse(SIGNED).version
     assert parse(SIGNED.replace("points = 25", "points = 26")).version != parse(SIGNED).version
+    assert parse(SIGNED.replace(', "country"', "")).version != parse(SIGNED).version
 
 
 @given(st.integers(0, 100))
@@ -89,6 +94,12 @@ def test_every_score_has_the_grade_of_its_bracket(score):
         ("[conversion]\nstage = ''", "not_a_word"),
         ("[grades]\nA = 20\nB = 55", "grades_order"),
         ("[grades]\nA = nan", "not_a_number"),
+        ("segments = ['source']", "not_a_table"),
+        ("[segments]\non = ['source']", "unknown_key"),
+        ("[segments]\nby = 'source'", "not_a_list"),
+        ("[segments]\nby = [3]", "not_a_list"),
+        ("[segments]\nby = ['']", "not_a_list"),
+        ("[segments]\nby = ['source', 'country', 'source']", "same_name"),
         ("scorecard = 'many'", "not_a_list"),
         ("[[scorecard]]\npoints = 3", "no_condition"),
         ("[[scorecard]]\nwhen = { activity = 'call' }", "no_points"),
@@ -106,10 +117,10 @@ def test_what_cannot_be_followed_is_refused_by_name(text, rule):
 
 
 def test_all_problems_are_listed_at_once():
-    text = "[conversion]\nwithin_days = 0\nbase_rate = 2\n[oops]\nx = 1\n[[scorecard]]\npoints = 3"
-    with pytest.raises(AgreementError, match="has 4 problems") as caught:
+    text = "[conversion]\nwithin_days = 0\nbase_rate = 2\n[oops]\nx = 1\n[segments]\nby = 3\n[[scorecard]]\npoints = 3"
+    with pytest.raises(AgreementError, match="has 5 problems") as caught:
         parse(text)
-    assert len(caught.value.problems) == 4
+    assert len(caught.value.problems) == 5
 
 
 @given(st.text(max_size=200))

@@ -1,8 +1,10 @@
 """The registry on a real MLflow: a SQLite database and a folder of artifacts, as the embedded default."""
 
+import contextlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -67,6 +69,7 @@ def test_nothing_serves_before_a_promotion(tmp_path):
 
 
 def test_promotion_caches_the_very_model_and_rollback_brings_the_former_back(registry, home):
+    start_over(registry)
     assert registry.promote("1") == 1
     assert registry.promote("challenger") == 2
     cached, version = cached_champion(home)
@@ -143,3 +146,86 @@ def test_two_processes_may_open_a_fresh_home_at_once(tmp_path):
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         assert out.strip() == "()"
+
+
+def decision(word, champion, **more):
+    told = {"word": word, "reasons": [f"Ranking: {word}."], "champion_version": champion, "checks": {"draws": 1000}}
+    return {**told, "used_until": None, "used_data": None, "at": "2026-10-01", **more}
+
+
+def start_over(registry):
+    """Forget earlier champions: tests of this module share a registry, in any order."""
+    registry.promote("1")
+    with contextlib.suppress(UsageError):
+        while True:
+            registry.rollback()
+
+
+def test_every_decision_is_kept_and_the_last_word_stands_where_mlflow_shows_it(registry, home):
+    import mlflow
+
+    registry.record_decision(1, decision("not_yet", None), page="# The gate: not yet\n")
+    registry.record_decision(1, decision("refuse", 2, used_until=1_700_000_000_000_000), page="# The gate: refused\n")
+    registry.record_decision(1, decision("not_yet", 2, reasons=["x" * 9000]))
+    kept = registry.decisions("1")
+    assert [d["word"] for d in kept][-3:] == ["not_yet", "refuse", "not_yet"]
+    assert len(kept[-1]["reasons"][0]) == 9000
+    assert all(d["recorded_at"] for d in kept)
+    assert registry.used_by_decisions().until == 1_700_000_000_000_000
+    assert next(v for v in registry.versions() if v.version == 1).gate == "not_yet"
+    client = mlflow.MlflowClient(home.tracking, home.tracking)
+    version = client.get_model_version("leadlight", "1")
+    of_run = client.get_run(version.run_id).data.tags
+    for tags in (version.tags, of_run):
+        assert tags["gate"] == "not_yet"
+        assert tags["gate.against"] == "2"
+        assert tags["gate.used_until"] == "1700000000000000"
+        assert tags["gate.reasons"].endswith(" ...")
+    assert {"gate.json", "gate.md", "report.json"} <= {a.path for a in client.list_artifacts(version.run_id)}
+
+
+def test_no_export_that_was_looked_at_is_forgotten(registry):
+    for data in ("b" * 64, "a" * 64, None):
+        registry.record_decision(2, decision("pass", 1, used_data=data))
+    assert {"a" * 64, "b" * 64} <= registry.used_by_decisions().data
+
+
+def test_a_forced_promotion_says_who_when_and_why_for_good(registry, home, tmp_path):
+    import mlflow
+
+    start_over(registry)
+    registry.promote("2", forced="the goal is another now", by="ada")
+    client = mlflow.MlflowClient(home.tracking, home.tracking)
+    version = client.get_model_version("leadlight", "2")
+    for tags in (version.tags, client.get_run(version.run_id).data.tags):
+        assert tags["promoted.forced"] == "the goal is another now"
+        assert tags["promoted.by"] == "ada"
+        assert tags["promoted.at"]
+    registry.rollback(by="bob")
+    registry.promote("2")
+    told = json.loads(Path(client.download_artifacts(version.run_id, "promotions.json", str(tmp_path))).read_text())
+    assert [(t["how"], t["forced"], t["by"], t["before"]) for t in told][-2:] == [
+        ("promoted", "the goal is another now", "ada", 1),
+        ("promoted", None, None, 1),
+    ]
+    assert next(v for v in registry.versions() if v.version == 2).forced == "the goal is another now"
+
+
+def test_two_rollbacks_go_two_back_even_where_a_champion_came_twice(registry, home):
+    start_over(registry)
+    registry.promote("2")
+    registry.promote("1")
+    registry.promote("1")  # it is champion already: nothing to remember
+    assert registry.champion() == 1
+    assert registry.rollback() == (2, 1)
+    assert registry.rollback() == (1, 2)
+    assert cached_champion(home)[1] == 1
+    with pytest.raises(UsageError, match="first champion"):
+        registry.rollback()
+
+
+def test_promoting_the_champion_again_mends_the_copy_that_the_service_starts_from(registry, home):
+    start_over(registry)
+    (home.champion_cache / "model.json").unlink()
+    registry.promote("1")
+    assert cached_champion(home)[1] == 1

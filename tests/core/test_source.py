@@ -60,7 +60,10 @@ def test_every_table_has_the_promised_columns_and_types(tmp_path: Path) -> None:
         assert list(frame.columns[: len(columns)]) == list(columns)
         assert frame.index.equals(pd.RangeIndex(len(frame)))
         for column in columns:
-            is_number = column in {"amount", "cost"} or (table, column) == ("activities", "value")
+            is_number = column in {"amount", "cost", "chance", "window_days"} or (table, column) == (
+                "activities",
+                "value",
+            )
             is_time = column.endswith("_at") or column == "month"
             expected = "float64" if is_number else "datetime64[us, UTC]" if is_time else "str"
             assert frame[column].dtype == expected, (table, column)

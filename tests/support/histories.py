@@ -26,7 +26,7 @@ __all__ = ["history", "micros"]
 
 Row = Mapping[str, Any]
 _TIMES = ("created_at", "occurred_at", "recorded_at")
-_NUMBERS = ("value", "amount", "cost")
+_NUMBERS = ("value", "amount", "cost", "chance", "window_days")
 
 
 def history(
@@ -35,6 +35,7 @@ def history(
     stage_changes: Sequence[Row] = (),
     attribute_changes: Sequence[Row] = (),
     campaign_costs: Sequence[Row] = (),
+    queue_log: Sequence[Row] = (),
     *,
     attributes: Sequence[Attribute] | None = None,
     known: Mapping[str, KnownWhen] | None = None,
@@ -46,7 +47,7 @@ def history(
 
     Parameters
     ----------
-    leads, activities, stage_changes, attribute_changes, campaign_costs : sequence of dict
+    leads, activities, stage_changes, attribute_changes, campaign_costs, queue_log : sequence of dict
         Times as ISO text (UTC where no zone is named), Timestamp, or int microseconds.
     attributes : sequence of Attribute, optional
         Instead of what the rows of ``leads`` show.
@@ -62,6 +63,7 @@ def history(
         "stage_changes": _table("stage_changes", stage_changes),
         "attribute_changes": _table("attribute_changes", attribute_changes),
         "campaign_costs": _table("campaign_costs", campaign_costs),
+        "queue_log": _table("queue_log", queue_log),
     }
     if ended_at is not None:
         end = _time(ended_at)

@@ -136,7 +136,7 @@ def test_the_goal_is_never_reached_on_a_sunday_so_that_thirteen_weeks_are_ninety
     assert set(goal.dt.day_of_week) <= {0, 1, 2, 3, 4}
 
 
-def test_the_leak_is_filled_only_after_a_sale_and_excluded_with_a_reason(company: Simulated):
+def test_the_leak_is_filled_only_after_a_sale_and_nobody_warns_of_it(company: Simulated):
     sold = company.stage_changes.query("stage == 'customer'").set_index("lead_id")["occurred_at"]
     filled = company.attribute_changes.query("attribute == 'contract_term'")
     known = company.leads["contract_term"].notna()
@@ -145,7 +145,7 @@ def test_the_leak_is_filled_only_after_a_sale_and_excluded_with_a_reason(company
     on_record = filled[filled["lead_id"].isin(sold.index)]
     assert (on_record["occurred_at"] > on_record["lead_id"].map(sold)).all()
     mapping = tomllib.loads(company.dataset_toml)
-    assert "sale" in mapping["leads"]["attributes"]["contract_term"]["exclude"]
+    assert "contract_term" not in mapping["leads"]["attributes"]
     assert pd.Timestamp(mapping["history"]["ended_at"]) == company.ended_at
 
 

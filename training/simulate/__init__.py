@@ -17,6 +17,9 @@ The process, in steps of one week from Monday to Monday (`calendar`):
 4. *Sales* (`sales`). The CRM keeps a running total, the **points as practised**: acts add, nothing expires, fit points
    are given once. Reps pick leads by it: high totals nearly always, low ones hardly ever. A worked lead is called,
    maybe met, its missing size filled in; it is let go (``recycled``, points back to 0) sooner where need is low.
+   With **exploration** (`simulate(explore=0.05)`) a queue draws whom they pick up: each open lead that no rep has in
+   hand has the same chance by its points as before, but never less than the floor. The draw has exactly these chances
+   (`leadlight.agreement.exploration`), they are logged (`queue`), and the truth knows of them.
 5. *Outcome* (`sales`). Each week an open lead becomes ``sql`` with a chance that depends on hidden need, on being
    worked, and on its title. Bots that are worked get disqualified. After ``sql`` come ``opportunity`` and
    ``customer``, or the lead is recycled and open again without need, until a new one arises.

@@ -79,6 +79,9 @@ leads_per_week = {leads_per_week}
 A = 80
 B = 55
 C = 30
+
+[segments]
+by = ["source"]
 """
     rules = [_act_line(rule, world) for rule in ACT_RULES if not world.static or rule.act in STATIC_ACTS]
     return "\n".join([head, *rules, *map(_fit_line, FIT_RULES)])

@@ -41,7 +41,12 @@ class Chances:
 
 
 def chances_within_horizon(
-    steps: Floats, behaviour: Behaviour, outcomes: Outcomes, *, weeks_before_shift: int = HORIZON_WEEKS
+    steps: Floats,
+    behaviour: Behaviour,
+    outcomes: Outcomes,
+    *,
+    weeks_before_shift: int = HORIZON_WEEKS,
+    picked: Floats = PICKED,
 ) -> Chances:
     """Step backward from the end of the horizon.
 
@@ -53,13 +58,15 @@ def chances_within_horizon(
         Weekly rates.
     weeks_before_shift : int
         How many weeks of the horizon lie before the shift: 13 where there is none, 0 after it.
+    picked : ndarray of shape (7,)
+        Weekly chance that a lead is picked up, by points as practised.
     """
     value = np.zeros((len(steps), *CELLS, N_STATES))
     worked, alone = value, value
     for week in reversed(range(HORIZON_WEEKS)):
         reach = outcomes.reach[0 if week < weeks_before_shift else 1]
         worked, alone = _choices(_after_week(value, steps, behaviour, reach, outcomes.invalid))
-        value = _under_practice(worked, alone)
+        value = _under_practice(worked, alone, picked)
     return Chances(np.stack([value, worked, alone], axis=-1))
 
 
@@ -89,10 +96,10 @@ def _choices(settled: Floats) -> tuple[Floats, Floats]:
     return worked, alone
 
 
-def _under_practice(worked: Floats, alone: Floats) -> Floats:
+def _under_practice(worked: Floats, alone: Floats, picked: Floats) -> Floats:
     share = np.empty((FIT_TIERS, 2, _POINTS, 1, N_STATES))
     for tier in range(FIT_TIERS):
-        share[tier, 0] = PICKED[tier : tier + _POINTS, None, None]
+        share[tier, 0] = picked[tier : tier + _POINTS, None, None]
     share[:, 1] = 1.0 - STOPPED
     result: Floats = share * worked + (1.0 - share) * alone
     return result

@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from leadlight.agreement.exploration import draw
 from leadlight.training.simulate.behaviour import MOST_POINTS, Behaviour, Week, behaviour_of, draw_week
 from leadlight.training.simulate.calendar import START_SECOND, WEEK, WEEKS
 from leadlight.training.simulate.company import BOT, Company
 from leadlight.training.simulate.need import AFTER_SALE, first_states, need_index, step_tables
 from leadlight.training.simulate.pipeline import Pipeline
-from leadlight.training.simulate.sales import MQL_POINTS, PICKED, STOPPED, Outcomes, fit_tier, outcomes_of
+from leadlight.training.simulate.sales import MQL_POINTS, STOPPED, Outcomes, fit_tier, outcomes_of, picked_with
 from leadlight.training.simulate.sessions import Sessions, office_hours, place_sessions
 from leadlight.training.simulate.traits import BANDS, TITLES
 from leadlight.training.simulate.truth import Oracle
 from leadlight.training.simulate.worlds import World
 
-__all__ = ["Lived", "Seen", "StageRows", "live"]
+__all__ = ["Drawn", "Lived", "Seen", "StageRows", "live"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -50,6 +51,15 @@ class Seen:
     worked: Flags
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """The leads in one week's queue and the chance that each had of being picked up."""
+
+    week: int
+    leads: Ints
+    chances: Floats
+
+
 @dataclass
 class Lived:
     """All that happened, still in seconds and numbers.
@@ -62,12 +72,15 @@ class Lived:
         When reps filled in the size that was not known.
     pipeline : Pipeline
         What became of qualified leads.
+    queues : list of Drawn
+        Empty where reps pick for themselves.
     """
 
     weeks: list[Seen] = field(default_factory=list)
     stages: list[StageRows] = field(default_factory=list)
     filled: list[tuple[Ints, Ints]] = field(default_factory=list)
     pipeline: Pipeline = field(default_factory=Pipeline)
+    queues: list[Drawn] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,7 @@ class Streams:
     timing: np.random.Generator
     sales: np.random.Generator
     outcome: np.random.Generator
+    queue: np.random.Generator
 
 
 class _Leads:
@@ -104,6 +118,7 @@ def live(
     streams: Sequence[np.random.Generator],
     constant: Floats | None,
     head_start: Ints,
+    explore: float = 0.0,
 ) -> tuple[Lived, Oracle]:
     """Let two years pass.
 
@@ -111,14 +126,16 @@ def live(
     ----------
     company : Company
     world : World
-    streams : sequence of five Generator
-        For hidden states, activities, times, sales and outcomes.
+    streams : sequence of six Generator
+        For hidden states, activities, times, sales, outcomes and the queue.
     constant : ndarray of shape (n_leads,), optional
         Weekly chance of conversion where need does not decide.
     head_start : ndarray of shape (n_leads,)
         Points as practised on arrival.
+    explore : float
+        The least chance a week of being picked up that every open lead has; 0: reps pick by points alone.
     """
-    course = _Course(company, world, Streams(*streams), constant)
+    course = _Course(company, world, Streams(*streams), constant, explore)
     course.leads.points[:] = head_start
     for week in range(WEEKS):
         course.pass_week(week)
@@ -128,8 +145,11 @@ def live(
 class _Course:
     """The weekly loop's state and its steps, in the order of the week."""
 
-    def __init__(self, company: Company, world: World, streams: Streams, constant: Floats | None) -> None:
+    def __init__(
+        self, company: Company, world: World, streams: Streams, constant: Floats | None, explore: float
+    ) -> None:
         self.company, self.world, self.rng, self.constant = company, world, streams, constant
+        self.explores, self.picked = explore > 0, picked_with(explore)
         self.behaviour: Behaviour = behaviour_of(world)
         self.outcomes: Outcomes = outcomes_of()
         self.steps = step_tables()
@@ -152,6 +172,7 @@ class _Course:
             outcomes=self.outcomes,
             cell=(self.closing, self.tier),
             constant=constant,
+            picked=self.picked,
         )
 
     def pass_week(self, week: int) -> None:
@@ -165,7 +186,7 @@ class _Course:
         rows = np.concatenate([open_now, born])
         is_new = np.arange(len(rows)) >= len(open_now)
         before = self.leads.worked[rows]
-        likelihood = self._work(rows, is_new, monday)
+        likelihood = self._work(rows, is_new, week)
         let_go = before & ~self.leads.worked[rows]
         won, out, fate = self._fate(rows, is_new, week)
         likelihood *= fate * self._act(rows, week, monday, untouched=~(won | out | let_go))
@@ -207,13 +228,14 @@ class _Course:
         self.leads.excited[born] = True
         self.oracle.learn_band(born[self.leads.size_known[born]])
 
-    def _work(self, rows: Ints, is_new: Flags, monday: int) -> Floats:
+    def _work(self, rows: Ints, is_new: Flags, week: int) -> Floats:
         """Settle whom reps work this week; return how likely that is under each state."""
-        leads = self.leads
+        leads, monday = self.leads, START_SECOND + week * WEEK
         before = leads.worked[rows]
-        draw = self.rng.sales.random(len(rows))
-        picked = ~before & ~is_new & (draw < PICKED[leads.points[rows] + self.tier[rows]])
-        stopped = before & (draw < STOPPED[leads.state[rows]])
+        uniform = self.rng.sales.random(len(rows))
+        chances = np.where(before | is_new, 0.0, self.picked[leads.points[rows] + self.tier[rows]])
+        picked = self._draw_queue(rows, chances, week) if self.explores else uniform < chances
+        stopped = before & (uniform < STOPPED[leads.state[rows]])
         leads.worked[rows] = (before & ~stopped) | picked
         leads.points[rows[stopped]] = 0
         self._accept(rows[picked], office_hours(self.rng.timing, int(picked.sum()), monday=monday, days=(0, 1)))
@@ -222,6 +244,16 @@ class _Course:
             before[:, None], np.where(stopped[:, None], STOPPED, 1.0 - STOPPED), np.ones(len(STOPPED))
         )
         return likely
+
+    def _draw_queue(self, rows: Ints, chances: Floats, week: int) -> Flags:
+        """Draw whom the queue gives to the reps, and log the chances; whom they work already isn't in it.
+
+        Each chance depends on the lead's own points alone, so that a lead's weeks stay a Markov chain of its own and
+        the truth exact.
+        """
+        queued = chances > 0
+        self.lived.queues.append(Drawn(week, rows[queued], chances[queued]))
+        return draw(chances, self.rng.queue, by=-chances)
 
     def _accept(self, rows: Ints, seconds: Ints) -> None:
         leads = self.leads

@@ -17,13 +17,17 @@ from leadlight.training.simulate.card import ENTRY_ACTS, agreement_toml, static_
 from leadlight.training.simulate.company import Company, draw_company
 from leadlight.training.simulate.costs import campaign_costs_frame
 from leadlight.training.simulate.life import live
+from leadlight.training.simulate.queue import queue_log_frame, queue_toml
 from leadlight.training.simulate.sales import weekly_chance
 from leadlight.training.simulate.stages import stage_changes_frame
 from leadlight.training.simulate.worlds import World, find_world
 
-__all__ = ["FEWEST_LEADS", "Simulated", "simulate"]
+__all__ = ["FEWEST_LEADS", "HIGHEST_FLOOR", "Simulated", "simulate"]
 
 FEWEST_LEADS: Final = 20
+
+HIGHEST_FLOOR: Final = 0.5
+"""Work that has begun goes on with a chance of .6 at least, so up to here the floor holds for every open lead."""
 
 _DATASET_TOML: Final = f"""# A simulated company's history: see agreement.toml for what was agreed.
 [history]
@@ -35,7 +39,6 @@ campaign = {{ known = "creation" }}
 country = {{ known = "creation" }}
 industry = {{ known = "creation" }}
 free_mail = {{ known = "creation" }}
-{LEAK} = {{ exclude = "filled in only once the contract is signed, after the sale" }}
 """
 
 
@@ -57,6 +60,8 @@ class Simulated:
     agreement_toml, dataset_toml : str
     ended_at : Timestamp
         End of what the history knows, UTC.
+    queue_log : DataFrame or None
+        The chances that leads had of being picked up, week by week; None where reps pick by points alone.
     """
 
     leads: pd.DataFrame
@@ -68,9 +73,10 @@ class Simulated:
     agreement_toml: str
     dataset_toml: str
     ended_at: pd.Timestamp
+    queue_log: pd.DataFrame | None = None
 
 
-def simulate(*, leads: int, seed: int, world: str = "plain") -> Simulated:
+def simulate(*, leads: int, seed: int, world: str = "plain", explore: float | None = None) -> Simulated:
     """Simulate a company's last two years.
 
     Parameters
@@ -80,6 +86,9 @@ def simulate(*, leads: int, seed: int, world: str = "plain") -> Simulated:
     seed : int
         Not negative; the same seed gives the same company.
     world : {"plain", "linear", "null", "shifted", "honest-points"}
+    explore : float, optional
+        The least chance a week of being worked that every open lead has, up to 0.5: a queue draws whom reps pick up,
+        and logs the chances. None or 0: reps pick by points, and nobody knows with what chance.
 
     Raises
     ------
@@ -93,16 +102,20 @@ def simulate(*, leads: int, seed: int, world: str = "plain") -> Simulated:
             leads=leads,
             seed=seed,
         )
-    streams = [np.random.Generator(np.random.PCG64(part)) for part in np.random.SeedSequence(seed).spawn(11)]
+    floor = explore or 0.0
+    if not 0 <= floor <= HIGHEST_FLOOR:
+        raise UsageError(f"The floor of exploration lies from 0 to {HIGHEST_FLOOR:g} a week; got {floor:g}.")
+    streams = [np.random.Generator(np.random.PCG64(part)) for part in np.random.SeedSequence(seed).spawn(12)]
     company = draw_company(streams[0], leads=leads, world=traits)
     entry_acts = _entry_acts(streams[1], company, traits)
     points = static_points(company, entry_acts)
     lived, oracle = live(
         company,
         traits,
-        streams=streams[2:7],
+        streams=[*streams[2:7], streams[11]],
         constant=None if traits.outcome == "need" else weekly_chance(traits, points),
         head_start=np.where(traits.static, np.minimum(points // 15, 4), 0).astype(np.int64),
+        explore=floor,
     )
     ids = np.array([f"L{number:06d}" for number in range(1, company.n_leads + 1)], dtype=object)
     stage_changes = stage_changes_frame(streams[7], company, lived, ids)
@@ -115,9 +128,10 @@ def simulate(*, leads: int, seed: int, world: str = "plain") -> Simulated:
         attribute_changes=attribute_changes,
         campaign_costs=campaign_costs_frame(streams[10], leads_table),
         truth=oracle.frame(ids),
-        agreement_toml=agreement_toml(traits, leads_per_week=_capacity(stage_changes)),
+        agreement_toml=agreement_toml(traits, leads_per_week=_capacity(stage_changes)) + queue_toml(floor),
         dataset_toml=_DATASET_TOML,
         ended_at=ENDED_AT,
+        queue_log=queue_log_frame(lived, ids) if floor else None,
     )
 
 

@@ -14,7 +14,7 @@ from leadlight.training.simulate.traits import INDUSTRIES, SOURCES, TITLES
 from leadlight.training.simulate.worlds import World
 
 __all__ = ["CLOSINGS", "FIT_TIERS", "MQL_POINTS", "PICKED", "STOPPED", "Outcomes", "fit_tier", "outcomes_of"]
-__all__ += ["weekly_chance"]
+__all__ += ["picked_with", "weekly_chance"]
 
 CLOSINGS: Final = 3
 FIT_TIERS: Final = 3
@@ -68,6 +68,11 @@ def outcomes_of() -> Outcomes:
     for era, by_title in enumerate((_BY_TITLE, _BY_TITLE_SHIFTED)):
         reach[era, :4] = base[:, :, None] * by_title
     return Outcomes(reach, _INVALID)
+
+
+def picked_with(floor: float) -> NDArray[np.float64]:
+    """Return `PICKED` where the queue keeps a floor under every lead's chance."""
+    return np.asarray(np.maximum(PICKED, floor))
 
 
 def fit_tier(company: Company) -> NDArray[np.int64]:

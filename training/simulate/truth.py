@@ -49,6 +49,8 @@ class Oracle:
         How well each title closes, and the fit tier.
     constant : ndarray of shape (n_leads,), optional
         Weekly chances where need does not decide.
+    picked : ndarray of shape (7,)
+        Weekly chance that a lead is picked up, by points as practised.
     """
 
     company: Company
@@ -62,6 +64,7 @@ class Oracle:
     outcomes: Outcomes
     cell: tuple[Ints, Ints]
     constant: Floats | None
+    picked: Floats
     _rows: list[tuple[Ints, Ints, Flags, Floats]] = field(default_factory=list)
     _tables: dict[int, Floats] = field(default_factory=dict)
     _watcher: Watcher = field(init=False)
@@ -123,6 +126,8 @@ class Oracle:
         shift = self.world.shift_week
         before = HORIZON_WEEKS if shift is None else min(max(shift - week, 0), HORIZON_WEEKS)
         if before not in self._tables:
-            chances = chances_within_horizon(self.steps, self.behaviour, self.outcomes, weeks_before_shift=before).table
+            chances = chances_within_horizon(
+                self.steps, self.behaviour, self.outcomes, weeks_before_shift=before, picked=self.picked
+            ).table
             self._tables[before] = np.ascontiguousarray(chances.reshape(len(self.steps), np.prod(CELLS), N_STATES, 3))
         return self._tables[before]

@@ -17,11 +17,16 @@ __all__ = ["write"]
 def write(simulated: Simulated, out: Path) -> None:
     """Write tables, ``dataset.toml``, ``agreement.toml`` and ``truth.parquet`` to a folder, made if needed.
 
-    Files of the same names are replaced. No file holds a time of writing or a path.
+    Files of the same names are replaced, and a queue log that this company doesn't have is taken away. No file holds a
+    time of writing or a path.
     """
     out.mkdir(parents=True, exist_ok=True)
     for name in ("leads", "activities", "stage_changes", "attribute_changes", "truth"):
         _write_parquet(getattr(simulated, name), out / f"{name}.parquet")
+    if simulated.queue_log is None:
+        (out / "queue_log.parquet").unlink(missing_ok=True)  # of another company, written here before
+    else:
+        _write_parquet(simulated.queue_log, out / "queue_log.parquet")
     costs = simulated.campaign_costs.to_csv(index=False, float_format="%.2f", lineterminator="\n")
     (out / "campaign_costs.csv").write_bytes(costs.encode())
     (out / "dataset.toml").write_bytes(simulated.dataset_toml.encode())

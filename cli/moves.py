@@ -1,0 +1,67 @@
+"""Prints what changes for the open leads from one model to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from leadlight.cli import screen
+
+if TYPE_CHECKING:
+    from leadlight.training.compare import Comparison, Move
+
+__all__ = ["print_comparison"]
+
+_REASONS: Final = 3
+_DIFFERENCES: Final = 8
+
+
+def print_comparison(found: Comparison, before: int, after: int) -> None:
+    """Print a comparison of two versions: how many leads move, the ones that move most and why, what was made anew."""
+    _counts(found)
+    _bands(found, before, after)
+    _furthest(found)
+    for subject, said in found.made_differently.items():
+        _difference(subject, said)
+    screen.note("Scores are percentiles among the leads that were open on each model's training day: a move that")
+    screen.note("nearly all leads share is that of the reference, and leaves their places in the queue as they were.")
+
+
+def _counts(found: Comparison) -> None:
+    rows = [(step, f"{n:,}", screen.percent(n / max(found.leads, 1))) for step, n in found.moved_by.items()]
+    screen.table(f"{found.leads:,} open leads by how far their score moves", ("points", "leads", "share"), rows)
+    correlation = None if found.rank_correlation != found.rank_correlation else found.rank_correlation
+    screen.note(
+        f"Rank correlation of the two orders: {screen.number(correlation)}. "
+        f"The lead in the middle moves by {found.median_move:+g} points."
+    )
+
+
+def _bands(found: Comparison, before: int, after: int) -> None:
+    rows = [(band, *(f"{n:,}" for n in to.values())) for band, to in found.bands.items()]
+    heads = tuple(f"{band} in {after}" for band in found.bands)
+    screen.table(f"Bands: rows by version {before}, columns by version {after}", ("", *heads), rows)
+
+
+def _furthest(found: Comparison) -> None:
+    head = ("lead", "score", "place", "band", "log-odds", "why")
+    rows = [_row(move) for move in found.furthest]
+    screen.table(f"The {len(rows)} leads whose score moves most", head, rows, numbers_from=9)
+
+
+def _row(move: Move) -> tuple[str, ...]:
+    score, place, band = (f"{one} > {two}" for one, two in (move.score, move.place, move.band))
+    shown = move.why[:_REASONS]
+    rest = sum(why.log_odds for why in move.why[_REASONS:])
+    lines = [f"{why.log_odds:+.2f} {why.text}" for why in shown]
+    lines += (
+        [f"{rest:+.2f} {len(move.why) - len(shown)} smaller reasons together"] if len(move.why) > len(shown) else []
+    )
+    lines += [f"{move.base:+.2f} where every lead starts", f"{move.calibration:+.2f} calibration"]
+    total = move.log_odds[1] - move.log_odds[0]
+    return move.lead_id, score, place, band, f"{total:+.2f}", "\n".join(lines)
+
+
+def _difference(subject: str, said: tuple[str, ...]) -> None:
+    screen.note(f"{subject.capitalize()}: {'; '.join(said[:_DIFFERENCES]) or 'the same'}")
+    if len(said) > _DIFFERENCES:
+        screen.note(f"  and {len(said) - _DIFFERENCES} more (--json lists all)")
