@@ -33,6 +33,9 @@ def retrain(
     agreement: AgreementOption = None,
     as_of: AsOfOption = None,
     seed: SeedOption = 0,
+    tune: Annotated[
+        float | None, typer.Option("--tune", min=0, help="Seconds to look for better settings of the trees.")
+    ] = None,
     only_if_needed: Annotated[
         bool, typer.Option("--only-if-needed", help="Stop where 'leadlight watch' says: not yet.")
     ] = False,
@@ -62,7 +65,7 @@ def retrain(
             if (goal := goal_problem(terms, history)) is not None:
                 raise AgreementError.listing(str(data), [goal])
             _log(f"data: {len(history.leads):,} leads in {data}, fingerprint {history.fingerprint[:12]}")
-            task = Task(history, terms, until, seed, only_if_needed=only_if_needed, force=force_train)
+            task = Task(history, terms, until, seed, tune, only_if_needed=only_if_needed, force=force_train)
             outcome = run(task, setting, _log)
     except Taken as taken:
         said = f"another retrain is running ({taken.holder}); this one leaves it to that"

@@ -127,19 +127,28 @@ class Additive:
 
     def contributions(self, matrix: NDArray[np.float64]) -> Contributions:
         """See `Ranker.contributions`."""
-        terms = self._stacked
+        terms, of_numbers, of_categories = self._stacked, *self._shares(matrix)
         shares = np.zeros(matrix.shape)
-        x = matrix[:, terms.numbers]  # (n, n_numbers)
-        seen = np.where(terms.logged, np.log1p(np.maximum(x, 0.0)), x)
-        value = np.where(np.isnan(x), terms.missing, terms.weight * (seen - terms.center) / terms.scale)
-        shares[:, terms.numbers] = value - terms.number_mean
-        codes = matrix[:, terms.categories].astype(np.int64)  # (n, n_categories)
-        shares[:, terms.categories] = terms.tables[np.arange(len(terms.tables)), codes] - terms.category_mean
-        return Contributions(self._base, shares, self._base + shares.sum(axis=1))
+        shares[:, terms.numbers], shares[:, terms.categories] = of_numbers, of_categories
+        return Contributions(self._base, shares, self._sum(of_numbers, of_categories))
 
     def raw(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """See `Ranker.raw`."""
-        return self.contributions(matrix).raw
+        return self._sum(*self._shares(matrix))
+
+    def _shares(self, matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the shares of the number columns and of the category columns, in the order of their terms."""
+        terms = self._stacked
+        x = matrix[:, terms.numbers]  # (n, n_numbers)
+        seen = x.copy()
+        seen[:, terms.logged] = np.log1p(np.maximum(x[:, terms.logged], 0.0))
+        value = np.where(np.isnan(x), terms.missing, terms.weight * (seen - terms.center) / terms.scale)
+        codes = matrix[:, terms.categories].astype(np.int64)  # (n, n_categories)
+        named = terms.tables[np.arange(len(terms.tables)), codes]
+        return value - terms.number_mean, named - terms.category_mean
+
+    def _sum(self, of_numbers: NDArray[np.float64], of_categories: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(self._base + of_numbers.sum(axis=1) + of_categories.sum(axis=1))
 
     @property
     def refused(self) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from leadlight.core.history import History
     from leadlight.training.weekly import Lists
 
-__all__ = ["AGAINST", "Backtest", "backtest"]
+__all__ = ["AGAINST", "Backtest", "Room", "backtest", "room_for"]
 
 AGAINST: Final = ("scorecard", "odoo")
 """What the others are compared with, where it is there."""
@@ -289,20 +289,15 @@ def _top(measured: Mapping[str, Measured], field: Field, words: str) -> dict[str
 
 
 def _left_out(methods: list[str]) -> list[str]:
-    """Say which ways of Odoo's this history has no fields for."""
-    said = []
-    if "odoo_default" not in methods:
-        said.append(
-            "Odoo as installed looks at the state of phone and e-mail only; this history has neither: left out."
-        )
-    if "odoo_stock" not in methods:
-        said.append(
-            "Odoo's settings page offers state, country, phone and e-mail quality, source, language and tags; no "
-            "attribute is called so: left out."
-        )
-    if "scorecard" not in methods:
-        said.append("No hand-picked points were agreed: there is no scorecard to compare with.")
-    return said
+    """Say which methods this history has nothing for."""
+    absent = {
+        "odoo": "Leads have no attributes here, so Odoo's lead scoring has nothing to count: left out.",
+        "odoo_default": "Odoo as installed looks at the state of phone and e-mail only; neither is here: left out.",
+        "odoo_stock": "Odoo's settings page offers state, country, phone and e-mail quality, source, language and "
+        "tags; no attribute is called so: left out.",
+        "scorecard": "No hand-picked points were agreed: there is no scorecard to compare with.",
+    }
+    return [said for name, said in absent.items() if name not in methods]
 
 
 def _words(planned: Plan) -> list[str]:

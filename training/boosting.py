@@ -152,7 +152,7 @@ def _prepared(
 
 def _settings(catalog: Catalog, weight: NDArray[np.float64], params: Mapping[str, float], seed: int) -> dict[str, Any]:
     """Return LightGBM's own parameters; a leaf's size is said in leads, however many moments each has."""
-    own = {name: value for name, value in params.items() if name not in _NOT_LIGHTGBMS}
+    own: dict[str, Any] = {name: value for name, value in params.items() if name not in _NOT_LIGHTGBMS}
     own["num_leaves"] = int(own["num_leaves"])
     rows_a_lead = len(weight) / max(float(weight.sum()), 1.0)
     in_a_leaf = max(1, round(params["leads_in_a_leaf"] * rows_a_lead))

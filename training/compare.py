@@ -28,7 +28,7 @@ from leadlight.features.timeline import Timeline
 from leadlight.features.wording import sayers
 from leadlight.training.compare_making import made_differently
 from leadlight.training.moments import open_leads
-from leadlight.training.report import _plain as plain
+from leadlight.training.report import plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

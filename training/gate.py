@@ -29,7 +29,7 @@ from leadlight.training.gate_moments import ENOUGH, ENOUGH_TO_TEACH, Known, New,
 from leadlight.training.gate_words import compared_on, day_text, markdown, on_measure, on_segments
 from leadlight.training.moments import by_lead_id
 from leadlight.training.recipe import Recipe, last_day, taught_as_of
-from leadlight.training.report import _plain as plain
+from leadlight.training.report import plain
 from leadlight.training.segments import segments_left_out, segments_of
 
 if TYPE_CHECKING:

@@ -14,10 +14,13 @@ from leadlight.training.choice import Choice, Verdict
 from leadlight.training.measure import Examined
 from leadlight.training.moments import AsDrawn, Moments
 from leadlight.training.splits import Fold, Split
+from leadlight.training.worked_learning import Estimate
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from leadlight.training.closer import Closer
 
 __all__ = ["Contest", "Ground", "Outcome"]
 
@@ -60,6 +63,12 @@ class Contest:
     choice: Choice
     searched: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def chosen(self) -> Estimate:
+        """The chosen candidate, as the learning part taught it."""
+        kind = self.choice.kind
+        return Estimate(kind, self.params[kind], self.rankers[kind], self.fitted[kind].line)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -72,3 +81,4 @@ class Outcome:
     probability: Mapping[str, Any] = field(default_factory=dict)
     deployed: Mapping[str, Any] = field(default_factory=dict)
     monotone: Mapping[str, Any] = field(default_factory=dict)
+    closer: Closer | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,10 @@ from leadlight.training.bootstrap import Interval
 from leadlight.training.calibration import Fitted
 from leadlight.training.choice import Choice, Verdict
 
-__all__ = ["CalibrationReport", "CandidateReport", "Part", "Report"]
+if TYPE_CHECKING:
+    from leadlight.training.closer import Closer
+
+__all__ = ["CalibrationReport", "CandidateReport", "Part", "Report", "plain"]
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,11 @@ class Report:
     deployed : mapping of measure to Interval
         As deployed: chosen candidate, all open leads of the late moments, earlier moments of the same lead allowed
         for learning.
+    audit : mapping
+        The leak audit: every field with its verdict, its signs and what is at stake; what was left out.
+    closer : Closer or None
+        Chances by band and segment, the base rate over time, the points weight by weight, the learned card, both
+        estimates (under today's practice, if worked); None without a signal.
     monotone : mapping
         Columns of a lead's own acts, which may only raise its chance, and the area that this cost the trees.
     searched : mapping
@@ -155,6 +163,8 @@ class Report:
     choice: Choice | None
     hindsight: str | None
     deployed: Mapping[str, Any]
+    audit: Mapping[str, Any]
+    closer: Closer | None
     monotone: Mapping[str, Any]
     searched: Mapping[str, Any]
     verdict: Verdict
@@ -183,23 +193,24 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-ready data; what is not a number is None."""
-        plain = _plain(self)
-        assert isinstance(plain, dict)
-        return plain
+        found: dict[str, Any] = plain(self)
+        return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Turn dataclasses, intervals, numpy and NaN into what JSON knows."""
     if isinstance(value, Interval):
-        return {name: _plain(number) for name, number in value._asdict().items()}
+        return {name: plain(number) for name, number in value._asdict().items()}
+    if hasattr(value, "to_dict") and not isinstance(value, Report):
+        return plain(value.to_dict())
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -20,6 +20,7 @@ from leadlight.core.registry import Registry, cached_champion
 from leadlight.training.gate_registry import judge_version, standing
 from leadlight.training.register import register
 from leadlight.training.run import train
+from leadlight.training.search import Budget
 from leadlight.training.watch import last_moment, watch
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Task:
     as_of : Timestamp or None
         Training day; default the history's end.
     seed : int
+    tune : float or None
+        Seconds to look for better settings.
     only_if_needed : bool
         Whether to stop where watching says "not yet".
     force : bool
@@ -73,9 +76,10 @@ class Task:
     history: History
     agreement: Agreement
     as_of: pd.Timestamp | None
-    seed: int
-    only_if_needed: bool
-    force: bool
+    seed: int = 0
+    tune: float | None = None
+    only_if_needed: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,9 +175,8 @@ class _Job:
         if champion is None:
             return None
         try:
-            found = watch(
-                self.task.history, self.task.agreement, cached_champion(self.settings)[0], as_of=self.task.as_of
-            )
+            model = cached_champion(self.settings)[0]
+            found = watch(self.task.history, self.task.agreement, model, as_of=self.task.as_of)
         except ModelContractError as error:
             self.log(f"watch: can't be answered, so it is taken as needed: {error}")
             return None
@@ -233,6 +236,7 @@ class _Job:
             task.agreement,
             as_of=task.as_of,
             seed=task.seed,
+            budget=None if task.tune is None else Budget(seconds=task.tune),
             progress=lambda step: self.log(f"train: {step}"),
         )
         report = trained.report.to_dict()
@@ -270,9 +274,8 @@ class _Job:
         if decided["word"] != "pass":
             stays = "no model serves" if present is None else f"version {present} goes on serving"
             said = "refused" if decided["word"] == "refuse" else "not judged yet"
-            return Outcome(
-                _OF_GATE[decided["word"]], f"version {version} is {said}: {stays}", version, present, reasons
-            )
+            word = _OF_GATE[decided["word"]]
+            return Outcome(word, f"version {version} is {said}: {stays}", version, present, reasons)
         if present == version:
             return Outcome("promoted", f"version {version} is the champion already", version, version, reasons)
         if present != against:
@@ -309,10 +312,6 @@ class _Job:
             return int(json.loads((self.settings.home_path / _ON_ITS_WAY).read_text(encoding="utf-8"))["version"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-
-def _say(log: Log, step: str, text: str) -> None:
-    log(f"{step}: {text}")
 
 
 def release() -> str:

@@ -22,7 +22,7 @@ from leadlight.training.moments import Moments, by_lead_id, draw_dated, draw_fla
 from leadlight.training.points_card import CardCost, LearnedCard, card_cost, learned_card
 from leadlight.training.recipe import both_outcomes, folds_of, last_day
 from leadlight.training.refit import cross_fitted_calibration, lesson_of
-from leadlight.training.report import _plain as plain
+from leadlight.training.report import plain
 from leadlight.training.splits import Split, split_dated, split_flat
 from leadlight.training.weights import PointsReview, weights
 

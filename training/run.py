@@ -1,8 +1,8 @@
 """The training job, top to bottom.
 
-Moments and labels, split, catalog and features, candidates on inner forward folds, the choice, cross-fitted
-calibration, one look at the test part, and, where there is a signal, the recipe refitted on all mature moments with
-everything that a score needs.
+The leak audit, moments and labels, split, catalog and features, candidates on inner forward folds, the choice,
+cross-fitted calibration, one look at the test part, and, where there is a signal, the recipe refitted on all mature
+moments with everything that a score needs.
 """
 
 from __future__ import annotations
@@ -20,21 +20,33 @@ from threadpoolctl import threadpool_limits
 from leadlight.core.artifact import Kind, TrainedModel
 from leadlight.core.clock import to_micros
 from leadlight.training import candidates, measure, plots, telling
+from leadlight.training.audit.apply import without_leaks
+from leadlight.training.audit.auditor import audit
 from leadlight.training.bootstrap import Accounts, Interval
 from leadlight.training.choice import Verdict, VerdictWord, judge, points_only, probability_status, too_few, would_tell
+from leadlight.training.closer import Closer, look_closer
 from leadlight.training.contest import compete, monotone_cost
 from leadlight.training.features_at import FeaturesAt
 from leadlight.training.moments import AsDrawn, Moments, by_lead_id, draw_dated, draw_flat, open_leads, owners
 from leadlight.training.parts import Contest, Ground, Outcome
 from leadlight.training.refit import Refitted, lesson_of, points_as_they_are, refit, taught
 from leadlight.training.report import Report
-from leadlight.training.splits import Fold, Split, forward_folds, grouped_folds, split_dated, split_flat
+from leadlight.training.splits import (
+    Fold,
+    Split,
+    forward_folds,
+    grouped_folds,
+    learning_leads,
+    split_dated,
+    split_flat,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
+    from leadlight.training.audit.findings import Audit
     from leadlight.training.search import Budget
 
     Said = dict[Kind, tuple[NDArray[np.float64], NDArray[np.float64]]]
@@ -107,9 +119,12 @@ def train(
     """
     # One thread for linear algebra: the order of a sum, and so the last bit, must not depend on the number of cores.
     with threadpool_limits(1):
-        sorted_ = by_lead_id(history)
-        job = _Job(sorted_, agreement, _day(sorted_, as_of), seed, _Stopwatch(progress), budget, points_only)
-        return _train(job)
+        history, watch = by_lead_id(history), _Stopwatch(progress)
+        day = _day(history, as_of)
+        with watch("leak audit"):
+            audited = audit(history, agreement, as_of=day, lead_rows=learning_leads(history), seed=seed)
+        clean = without_leaks(history, audited)
+        return _train(_Job(clean, agreement, audited, day, seed, watch, budget, points_only))
 
 
 def _train(job: _Job) -> Trained:
@@ -136,6 +151,8 @@ def _train(job: _Job) -> Trained:
         outcome = replace(outcome, deployed=job.as_deployed(ground, at, contest))
     with job.watch("what bound acts cost"):
         outcome = replace(outcome, monotone=monotone_cost(contest, ground.learn, seed=job.seed))
+    with job.watch("a closer look"):
+        outcome = replace(outcome, closer=job.closer(ground, at, outcome))
     with job.watch("refit on all mature moments"):
         final = job.refit(ground, outcome, contest)
     with job.watch("charts"):
@@ -143,6 +160,8 @@ def _train(job: _Job) -> Trained:
             {kind: found.log_odds for kind, found in outcome.examined.items()},
             ground.test.converted,
             contest.choice.kind,
+            chances=outcome.closer.reliability if outcome.closer else None,
+            level=outcome.closer.base_rate if outcome.closer else None,
         )
     return job.hand_over(ground, outcome, final, charts)
 
@@ -166,6 +185,7 @@ class _Stopwatch:
 class _Job:
     history: History
     agreement: Agreement
+    audit: Audit
     day: int | None
     seed: int
     watch: _Stopwatch
@@ -259,6 +279,11 @@ class _Job:
     def _until(self) -> int | None:
         return None if self.history.is_flat else self.day
 
+    def closer(self, ground: Ground, at: FeaturesAt, outcome: Outcome) -> Closer:
+        """Look closer at the chosen candidate: chances by band and segment, the points, what happens if worked."""
+        given = (self.history, self.agreement, ground, at, outcome)
+        return look_closer(*given, open_now=self._reference(ground), as_of=self._until, seed=self.seed)
+
     def as_deployed(self, ground: Ground, at: FeaturesAt, contest: Contest) -> dict[str, Any]:
         """Measure the chosen recipe as it would have been used: all open leads, taught by all earlier moments."""
         if self.history.is_flat:
@@ -320,7 +345,8 @@ class _Job:
         charts: Mapping[str, str] | None = None,
     ) -> Trained:
         """Put the report together and, where there is a model, its facts."""
-        report = telling.report(self.history, self.agreement, self.day, ground, outcome, final, self.watch.seconds)
+        given = (self.history, self.agreement, self.audit, self.day, ground, outcome, final)
+        report = telling.report(*given, self.watch.seconds)
         seen = telling.looked_at(self.history, ground, outcome)
         if final is None:
             return Trained(None, report, outcome.verdict.word, pd.DataFrame(), {}, seen)

@@ -14,12 +14,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from leadlight.training.moments import Moments, share_of
+from leadlight.training.moments import Moments, owners, share_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Fold", "Split", "embargoed", "forward_folds", "grouped_folds", "hashed_side", "split_dated", "split_flat"]
+    from leadlight.core.history import History
+
+__all__ = [
+    "Fold",
+    "Split",
+    "embargoed",
+    "forward_folds",
+    "grouped_folds",
+    "hashed_side",
+    "learning_leads",
+    "split_dated",
+    "split_flat",
+]
 
 MEASURING_SHARE: Final = 0.3
 """Share of accounts whose late moments measure."""
@@ -88,6 +100,23 @@ class Split:
 def hashed_side(names: Sequence[str], owner: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return, for every moment, whether its account measures; decided by name alone."""
     return (share_of(names, "measuring side") < MEASURING_SHARE)[owner] if len(names) else np.zeros(0, bool)
+
+
+def learning_leads(history: History) -> NDArray[np.bool_] | None:
+    """Return whose outcomes may be looked at before anything is measured; None where nothing but chance tells.
+
+    Returns
+    -------
+    ndarray of shape (n_leads,), dtype bool, or None
+        The learning side of a dated history, the first 70 % of a flat export in order.
+    """
+    owner, names = owners(history.leads)
+    if history.outcome is None:
+        return ~hashed_side(names, owner)
+    if history.outcome.order_by == "none":
+        return None
+    rank = np.argsort(np.argsort(history.outcome.order.to_numpy(), kind="stable"), kind="stable")
+    return np.asarray(rank < round((1 - MEASURING_SHARE) * len(rank)))
 
 
 def embargoed(when: NDArray[np.int64], cut: int, gap: int) -> NDArray[np.bool_]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
+    from leadlight.training.audit.findings import Audit
     from leadlight.training.moments import Moments
     from leadlight.training.parts import Contest, Ground, Outcome
     from leadlight.training.refit import Refitted
@@ -57,6 +58,7 @@ def looked_at(history: History, ground: Ground, outcome: Outcome) -> pd.DataFram
 def report(
     history: History,
     agreement: Agreement,
+    audit: Audit,
     day: int | None,
     ground: Ground,
     outcome: Outcome,
@@ -67,6 +69,8 @@ def report(
 
     Parameters
     ----------
+    history : History
+        Without what the audit leaves out.
     day : int or None
         Training day, microseconds UTC.
     final : Refitted or None
@@ -85,6 +89,8 @@ def report(
         choice=contest.choice if contest else None,
         hindsight=max(areas, key=lambda kind: areas[kind]) if areas else None,
         deployed=outcome.deployed,
+        audit=audit.to_dict(),
+        closer=outcome.closer,
         monotone=outcome.monotone,
         searched=contest.searched if contest else {},
         verdict=outcome.verdict,

@@ -8,8 +8,8 @@ model can be harmed with no input moved.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from leadlight.core.errors import ModelContractError, UsageError
 from leadlight.features.timeline import Timeline
 from leadlight.training.drift import Column, Drift, drift
 from leadlight.training.moments import Moments, by_lead_id, draw_dated, draw_flat
+from leadlight.training.report import plain
 from leadlight.training.watch_fresh import ENOUGH_NEW, ENOUGH_SHARE, Freshness, freshness
 from leadlight.training.watch_leads import day_of, new_rows
 from leadlight.training.watch_matured import Matured, examine
@@ -69,7 +70,7 @@ class Watch:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON-ready data; what is not a number is None."""
-        told: dict[str, Any] = _plain(self)
+        told: dict[str, Any] = plain({f.name: getattr(self, f.name) for f in fields(self)})
         told["drift"]["drifted"] = [column.name for column in self.drift.drifted]
         return told
 
@@ -207,18 +208,3 @@ def _names(columns: Sequence[Column], without: Sequence[Column]) -> str:
 def _sentence(column: Column) -> str:
     leans = "" if column.weight is None else f"; {share(column.weight)} of what moves its scores"
     return f"{column.text} (index {column.index:.3f}; up to {column.limit:.3f} where nothing changes{leans})."
-
-
-def _plain(value: Any) -> Any:
-    """Turn dataclasses, intervals and NaN into what JSON knows."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _plain(number) for name, number in value._asdict().items()}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return None if isinstance(value, float) and not math.isfinite(value) else value

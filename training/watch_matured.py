@@ -155,8 +155,9 @@ def hold_against(
     if later.conversions < ENOUGH_TO_CHECK or later.converted.all():
         return Matured(*counts, promised, None, None, None, months, (), _too_few(later.conversions))
     auc = interval(areas(log_odds, later.converted, accounts))
-    ratio, slope = _ratio(log_odds, later, accounts), _slope(log_odds, later, accounts)
-    harmed = (*_ranks_worse(auc, promised), *(_chances_off(ratio, slope) if chances_shown else []))
+    ratios, slopes = _ratios(log_odds, later, accounts), _slopes(log_odds, later, accounts)
+    ratio, slope = interval(ratios), interval(slopes)
+    harmed = (*_ranks_worse(auc, promised), *(_chances_off(ratios, slopes) if chances_shown else []))
     said = (
         f"On {len(later):,} predictions since its training day whose outcome is known ({later.conversions:,} converted "
         f"leads): area under the ROC curve {_said(auc)}, promised {_said(promised)}; observed / expected "
@@ -178,13 +179,15 @@ def _number(value: Any) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _ratio(log_odds: NDArray[np.float64], moments: Moments, accounts: Accounts) -> Interval:
-    return measure_chances(log_odds, moments.converted, accounts).figures["observed_to_expected"]
+def _ratios(log_odds: NDArray[np.float64], moments: Moments, accounts: Accounts) -> NDArray[np.float64]:
+    """Return observed / expected in each draw."""
+    return measure_chances(log_odds, moments.converted, accounts).draws["observed_to_expected"]
 
 
-def _slope(log_odds: NDArray[np.float64], moments: Moments, accounts: Accounts) -> Interval:
+def _slopes(log_odds: NDArray[np.float64], moments: Moments, accounts: Accounts) -> NDArray[np.float64]:
+    """Return the slope of the log-odds in each draw."""
     line = fit_line(log_odds, moments.converted)
-    return interval(line_draws(log_odds, moments.converted, accounts, line, free=True)[:, 1])
+    return line_draws(log_odds, moments.converted, accounts, line, free=True)[:, 1]
 
 
 def _ranks_worse(auc: Interval, promised: Interval | None) -> Iterator[str]:
@@ -198,10 +201,14 @@ def _ranks_worse(auc: Interval, promised: Interval | None) -> Iterator[str]:
         yield f"It no longer ranks: the area under the ROC curve is {_said(auc)} on matured predictions."
 
 
-def _chances_off(ratio: Interval, slope: Interval) -> Iterator[str]:
-    for name, found, (low, high) in (("observed / expected", ratio, RATIO_LIMITS), ("the slope", slope, SLOPE_LIMITS)):
-        if found.high < low or found.low > high:
-            yield f"Its chances are off: {name} is {_said(found, 2)} on matured predictions, outside {low} to {high}."
+def _chances_off(ratios: NDArray[np.float64], slopes: NDArray[np.float64]) -> Iterator[str]:
+    """Say which limits the chances surely left: by their 99 % interval, because watching looks again and again."""
+    looks = (("observed / expected", ratios, RATIO_LIMITS), ("the slope", slopes, SLOPE_LIMITS))
+    for name, draws, (lowest, highest) in looks:
+        low, high = np.nanquantile(draws[1:], (0.005, 0.995))
+        if high < lowest or low > highest:
+            said = f"{draws[0]:.2f} ({low:.2f} to {high:.2f}, 99 %)"
+            yield f"Its chances are off: {name} is {said} on matured predictions, outside {lowest} to {highest}."
 
 
 def _surely_worse(auc: Interval, promised: Interval) -> bool:
@@ -234,7 +241,7 @@ def _month(name: str, log_odds: NDArray[np.float64], moments: Moments, accounts:
         expected=float(np.exp(-np.logaddexp(0.0, -log_odds)).mean()),
         observed=float(moments.converted.mean()),
         auc=interval(areas(log_odds, moments.converted, accounts)) if enough else None,
-        observed_to_expected=_ratio(log_odds, moments, accounts) if enough else None,
+        observed_to_expected=interval(_ratios(log_odds, moments, accounts)) if enough else None,
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from leadlight.training.features_at import FeaturesAt
     from leadlight.training.moments import Moments
 
-__all__ = ["QUANTILES", "IfWorked", "if_worked"]
+__all__ = ["QUANTILES", "Estimate", "IfWorked", "if_worked"]
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -60,9 +60,10 @@ class IfWorked:
         """Return the part for a report; intervals stay ``Interval``, what could not be learned is absent."""
         learned = self.learned
         how = {} if learned is None else {"way": learned.way, "gain_of_learning_anew": learned.gain}
+        unlearned = "of the worked moments of the learning part none, or every one, converted"
         return {
             "used": self.facts.used and learned is not None,
-            "why": self.facts.why,
+            "why": unlearned if self.facts.used and learned is None else self.facts.why,
             **how,
             "facts": self.facts.to_dict(),
             "judged_among_worked": dict(self.judged),

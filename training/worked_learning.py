@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from leadlight.training.features_at import FeaturesAt
     from leadlight.training.moments import Moments
 
-__all__ = ["LEAST_GAIN", "WAYS", "Estimate", "LearnedIfWorked", "Way", "learn_if_worked"]
+__all__ = ["LEAST_GAIN", "WAYS", "Estimate", "LearnedIfWorked", "Way", "learn_if_worked", "level_draws"]
 
 Way = Literal["another level", "learned anew"]
 WAYS: Final[tuple[Way, ...]] = ("another level", "learned anew")
@@ -146,6 +146,30 @@ def learn_if_worked(
     gain = _gain(lesson, before, anew, moments.owner[rows], seed)
     way = WAYS[1] if gain.low > LEAST_GAIN else WAYS[0]
     return LearnedIfWorked({WAYS[0]: moved, WAYS[1]: estimate}, way, gain)
+
+
+def level_draws(
+    estimate: Estimate, matrix: NDArray[np.float64], moments: Moments, found: Worked, *, seed: int
+) -> NDArray[np.float64]:
+    """Return (intercept, slope) of an estimate's line in each bootstrap draw of accounts, for ``Calibration.draws``.
+
+    The level moves by one Newton step; the slope stays, so intervals leave its noise out.
+
+    Parameters
+    ----------
+    matrix, moments, found
+        As in `learn_if_worked`.
+
+    Returns
+    -------
+    ndarray of shape (n_draws, 2)
+    """
+    rows = found.taken
+    own, weight, p = moments.take(rows), found.factor(rows), estimate.chances(matrix[rows])
+    columns = np.stack([weight * (own.converted - p), weight * p * (1 - p)], axis=1)
+    gap, level = Accounts.draw(own.owner, seed).sums(columns)[1:].T
+    intercept = estimate.line.intercept + gap / np.maximum(level, 1e-9)
+    return np.column_stack([intercept, np.full(len(gap), estimate.line.slope)])
 
 
 def _within(folds: Sequence[Fold], rows: NDArray[np.bool_], converted: NDArray[np.bool_]) -> list[Fold]:

@@ -103,7 +103,7 @@ def test_purity_needs_ten_leads_and_accounts_not_rows():
 
 
 def test_a_group_that_settles_it_is_not_hidden_by_a_purer_end_of_the_number():
-    """Amounts paid are 0 for most; the largest ones are purer still, but hold too few conversions to settle anything."""
+    """Amounts paid are 0 for most; the largest ones are purer still, but hold too few conversions to settle it."""
     rng = np.random.default_rng(0)
     won = np.arange(20_000) < 2_000
     paid = np.where(won, rng.integers(1, 1000, 20_000) * (rng.random(20_000) < 0.2), 0).astype(float)

@@ -5,7 +5,9 @@ without an order, which shows what rests on a row's age.
 """
 
 from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from datasets import meaningless
@@ -80,3 +82,12 @@ def test_a_strong_honest_number_is_not_a_leak_however_much_data_there_is():
     (one,) = audit(export(c, honest), parse("")).fields
     assert one.auc_alone.low > 0.88
     assert one.verdict == "asked"
+
+
+def test_a_market_that_moves_while_a_field_comes_to_matter_more_is_no_running_total():
+    c = company(n=8000, base_rate=0.3, seed=7)
+    need = c.rng.normal(size=c.n)
+    chance = 1 / (1 + np.exp(1.0 - np.where(c.came > 0.5, 1.6, 0.4) * need))
+    moved = replace(c, need=need, won=c.rng.random(c.n) < chance)
+    fields = {"larger_long_ago": lambda c: c.numbers(np.exp(c.need - 2 * c.came)), "need": lambda c: c.numbers(c.need)}
+    assert audit(export(moved, fields), parse("")).left_out == {}

@@ -11,7 +11,7 @@ from leadlight.training.measure import Weeks
 from leadlight.training.metrics import bins_of
 from leadlight.training.moments import Moments
 from leadlight.training.reliability import ENOUGH_TO_JUDGE, TOGETHER, bands_by_queue, reliability
-from leadlight.training.report import _plain as plain
+from leadlight.training.report import plain
 from leadlight.training.shares import in_words
 
 

@@ -44,7 +44,7 @@ if where == "between the renames of the cache":
     sys.addaudithook(hook)
 history = read_history(data, now=pd.Timestamp("2026-11-23", tz="UTC"))
 terms = parse((data / "agreement.toml").read_text())
-run(Task(history, terms, None, 0, only_if_needed=False, force=False), Settings(home=home), log)
+run(Task(history, terms, None), Settings(home=home), log)
 """
 
 
@@ -62,7 +62,7 @@ class Home:
 
     def run(self, as_of=None, *, only_if_needed=False, log=None):
         self.lines = []
-        task = Task(self.past, self.terms, as_of, 0, only_if_needed=only_if_needed, force=False)
+        task = Task(self.past, self.terms, as_of, only_if_needed=only_if_needed)
         return run(task, self.settings, lambda line: (self.lines.append(line), log and log(line)))
 
     def crash(self, where):

@@ -14,15 +14,17 @@ from leadlight.core.history import TABLES
 from leadlight.core.mapping import parse as parse_mapping
 from leadlight.core.source import history_from_tables
 from leadlight.training import candidates
+from leadlight.training.bootstrap import Accounts
+from leadlight.training.calibration import fit_line
 from leadlight.training.features_at import FeaturesAt
 from leadlight.training.moments import Moments, by_lead_id, draw_dated, open_leads, owners
 from leadlight.training.refit import cross_fitted_calibration, lesson_of
-from leadlight.training.report import _plain
+from leadlight.training.report import plain
 from leadlight.training.simulate import simulate
 from leadlight.training.splits import Fold, forward_folds, split_dated
 from leadlight.training.worked import Worked
 from leadlight.training.worked_estimate import if_worked
-from leadlight.training.worked_learning import Estimate, learn_if_worked
+from leadlight.training.worked_learning import Estimate, learn_if_worked, level_draws
 
 AGREEMENT = parse("")
 
@@ -137,6 +139,21 @@ def test_weighted_chances_add_up_to_weighted_conversions():
         assert expected == pytest.approx((factor * trial.moments.converted[rows]).sum(), rel=1e-6)
 
 
+def test_the_level_s_draws_are_those_of_fitting_it_again():
+    trial = Trial.run(1)
+    estimate, rows = trial.learn().chosen, trial.found.taken
+    draws = level_draws(estimate, trial.at.matrix, trial.moments, trial.found, seed=0)
+    raw, won = estimate.ranker.raw(trial.at.matrix[rows]), trial.moments.converted[rows]
+    accounts, factor = Accounts.draw(trial.moments.owner[rows], 0), trial.found.factor(rows)
+    again = [
+        fit_line(raw, won, factor * times[accounts.of], slope=estimate.line.slope).intercept
+        for times in accounts.draws[1:40]
+    ]
+    assert draws[:39, 0] == pytest.approx(again, abs=0.03)
+    assert draws[:, 0].std() > 0.03
+    assert (draws[:, 1] == estimate.line.slope).all()
+
+
 def test_without_both_outcomes_among_the_worked_nothing_is_learned():
     trial = Trial.run(1, n=200)
     assert trial.learn(replace(trial.found, touched=np.zeros(200, bool))) is None
@@ -183,7 +200,7 @@ def ground():
 def test_the_report_names_both_estimates_and_says_what_they_rest_on(ground):
     history, agreement, at, mature, given = ground
     part = if_worked(history, agreement, at, mature, **given)
-    said = json.loads(json.dumps(_plain(part.to_dict())))
+    said = json.loads(json.dumps(plain(part.to_dict())))
     assert said["used"]
     assert said["facts"]["practice"]["value"] < said["facts"]["clippings"][1]["rate"]["value"]
     judged = said["judged_among_worked"]
@@ -198,7 +215,7 @@ def test_the_report_names_both_estimates_and_says_what_they_rest_on(ground):
     assert "under today's practice" in words
     assert "if worked within 5 working days" in words
     again = if_worked(history, agreement, at, mature, **given)
-    assert _plain(again.to_dict()) == _plain(part.to_dict())
+    assert plain(again.to_dict()) == plain(part.to_dict())
 
 
 def worked_rows(part, history, mature, given):
@@ -222,4 +239,4 @@ def test_the_order_of_the_log_changes_nothing(ground):
     history, agreement, at, mature, given = ground
     shuffled = replace(history, queue_log=history.queue_log.sample(frac=1, random_state=1).reset_index(drop=True))
     both = [if_worked(one, agreement, at, mature, **given).to_dict() for one in (history, shuffled)]
-    assert pd.Series(_plain(both[0])).equals(pd.Series(_plain(both[1])))
+    assert pd.Series(plain(both[0])).equals(pd.Series(plain(both[1])))

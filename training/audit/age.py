@@ -25,6 +25,7 @@ _STRATA: Final = 10
 _NARROW: Final = 20
 _IN_STRATUM: Final = 5
 _FEWEST_STRATA: Final = 5
+_MANY_NUMBERS: Final = 6
 _FEWEST: Final = 200
 """Leads below which nothing is said about age."""
 
@@ -134,7 +135,7 @@ def value_by_age(column: Column, ground: Ground) -> float | None:
 def running_total(column: Column, ground: Ground) -> Running | None:
     """Return how a number grows with age for either outcome; None where nothing can be said."""
     rows = np.flatnonzero(ground.looked & column.filled)
-    if ground.youth is None or column.number is None or len(rows) < _FEWEST or len(column.levels) < 6:
+    if ground.youth is None or column.number is None or len(rows) < _FEWEST or column.different < _MANY_NUMBERS:
         return None
     won = ground.converted[rows].astype(np.int64)
     value = _balanced_rank(column.number[rows], won)

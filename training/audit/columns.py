@@ -40,6 +40,8 @@ class Column:
     filled : ndarray of shape (n_leads,), dtype bool
     number : ndarray of shape (n_leads,) or None
         NaN where empty; None for a category.
+    different : int
+        How many different values there are.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Column:
     levels: tuple[str, ...]
     filled: NDArray[np.bool_]
     number: NDArray[np.float64] | None = None
+    different: int = 0
 
 
 def column_of(name: str, label: str, column: str, values: pd.Series[Any]) -> Column:
@@ -57,7 +60,7 @@ def column_of(name: str, label: str, column: str, values: pd.Series[Any]) -> Col
         return _of_numbers(name, label, column, values.to_numpy(np.float64, na_value=np.nan))
     place, words = pd.factorize(values.astype("str"), sort=True)
     code = np.asarray(place, np.int64) + 1
-    return Column(name, label, column, code, (EMPTY, *map(str, words)), code > 0)
+    return Column(name, label, column, code, (EMPTY, *map(str, words)), code > 0, different=len(words))
 
 
 def _of_numbers(name: str, label: str, column: str, number: NDArray[np.float64]) -> Column:
@@ -74,7 +77,8 @@ def _of_numbers(name: str, label: str, column: str, number: NDArray[np.float64])
             *(f"{a} to {b}" for a, b in pairwise(ends)),
             f"over {ends[-1]}",
         )
-    return Column(name, label, column, np.where(filled, code, 0).astype(np.int64), (EMPTY, *levels), filled, number)
+    code = np.where(filled, code, 0).astype(np.int64)
+    return Column(name, label, column, code, (EMPTY, *levels), filled, number, len(found))
 
 
 def as_exported(history: History, attribute: Attribute, changes: pd.DataFrame) -> pd.Series[Any]:

@@ -38,7 +38,7 @@ MORE_OFTEN_THAN_NOT: Final = 0.5
 """... if the group converts more often than not: where one lead in a thousand buys, asking for a quote is no leak."""
 
 A_GOOD_PART: Final = 0.25
-_FEW_LEVELS: Final = 6
+_FEW_NUMBERS: Final = 5
 
 _LEVEL: Final = 0.01
 _TAILS: Final = np.unique(np.round(np.r_[np.geomspace(0.002, 0.5, 24)], 6))
@@ -109,7 +109,7 @@ def purest(column: Column, ground: Ground) -> tuple[Purity, ...]:
     """Return the purest group each way (converting first), of at least `FEWEST` leads; nothing where there is none."""
     found: list[Purity] = []
     for groups in _groups(column, ground):
-        found += _judged(groups, ground, measured=column.number is not None and len(column.levels) > _FEW_LEVELS)
+        found += _judged(groups, ground, measured=column.number is not None and column.different > _FEW_NUMBERS)
     best = (max((p for p in found if p.converts is way), key=_weight, default=None) for way in (True, False))
     return tuple(p for p in best if p is not None and p.ratio > 1.0)
 
@@ -162,7 +162,7 @@ def _groups(column: Column, ground: Ground) -> Iterator[_Groups]:
         yield _Groups("empty", [EMPTY], *(part[:1] for part in levels))
         whole = _counted(column.filled[rows].astype(np.int64), 2, rows, ground)
         yield _Groups("filled", ["(filled)"], *(part[1:] for part in whole))
-    if column.number is not None and len(column.levels) > 3:
+    if column.number is not None and column.different > 2:
         yield from _unusual(column.number[rows], rows, ground)
         yield from _tails(column.number[rows], rows, ground)
     elif rare.sum() > _MANY_WORDS:

@@ -119,12 +119,16 @@ def _value(column: Column, ground: Ground) -> Iterator[Sign]:
 
 
 def _running(column: Column, ground: Ground) -> Iterator[Sign]:
-    """Yield the sign of a total that runs on until the export, for one outcome more than for the other."""
+    """Yield the sign of a total that runs on until the export for one outcome and hardly for the other.
+
+    Hardly: a third as much at most. Where a market moves and a field comes to matter more meanwhile, both outcomes
+    grow, though not alike.
+    """
     found = age.running_total(column, ground)
     if found is None:
         return
-    apart, most = abs(found.growth - found.growth_converted), max(found.growth, found.growth_converted)
-    if apart < _APART or most < _APART or abs(found.z) < _APART_Z:
+    least, most = sorted((found.growth, found.growth_converted))
+    if most - least < _APART or most < _APART or least > most * _A_THIRD or abs(found.z) < _APART_Z:
         return
     text = (
         f"like a total that runs on until the export: from the youngest to the oldest leads its rank grows by "
