@@ -35,9 +35,9 @@ from leadlight.training.moments import Moments, by_lead_id, draw_dated, owners
 from leadlight.training.refit import cross_fitted_calibration, lesson_of
 from leadlight.training.simulate import Simulated, simulate
 from leadlight.training.splits import Fold, forward_folds
-from leadlight.training.worked import Worked, worked
-from leadlight.training.worked_days import Window
-from leadlight.training.worked_learning import WAYS, Estimate, LearnedIfWorked, learn_if_worked
+from leadlight.training.worked.days import Window
+from leadlight.training.worked.learning import WAYS, Estimate, LearnedIfWorked, learn_if_worked
+from leadlight.training.worked.moments import Worked, worked
 
 FLOORS: Final = (0.0, 0.02, 0.05, 0.10, 0.20)
 KINDS: Final = ("logistic", "lightgbm")

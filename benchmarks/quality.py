@@ -25,8 +25,8 @@ from benchmarks.quality_peers import PEERS, Refused, Told, ours
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from leadlight.training.backtest_figures import figure
-from leadlight.training.backtest_methods import Said
+from leadlight.training.backtest.figures import figure
+from leadlight.training.backtest.methods import Said
 from leadlight.training.bootstrap import Accounts, areas, rank_measures
 from leadlight.training.metrics import measure_chances
 from leadlight.training.moments import Moments

@@ -27,9 +27,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from leadlight.training import backtest_odoo, candidates, odoo
-from leadlight.training.backtest_methods import Said, recalibrate
-from leadlight.training.backtest_periods import Period
+from leadlight.training import candidates
+from leadlight.training.backtest import odoo
+from leadlight.training.backtest import rival as backtest_odoo
+from leadlight.training.backtest.methods import Said, recalibrate
+from leadlight.training.backtest.periods import Period
 from leadlight.training.bootstrap import Accounts, areas
 from leadlight.training.candidates import CrossFitted
 from leadlight.training.choice import choose

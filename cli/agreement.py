@@ -23,8 +23,8 @@ from leadlight.core.errors import AgreementError, UsageError
 
 if TYPE_CHECKING:
     from leadlight.training.bootstrap import Interval
-    from leadlight.training.review import CardReport
-    from leadlight.training.weights import PointsReview
+    from leadlight.training.scorecard.review import CardReport
+    from leadlight.training.scorecard.weights import PointsReview
 
 __all__ = ["app"]
 
@@ -84,7 +84,7 @@ def review(
     With --out, exit 1 where the learned card ranks no better than chance beyond noise: nothing is written then.
     """
     from leadlight.agreement.fit import goal_problem, misfits
-    from leadlight.training import review as reviewing
+    from leadlight.training.scorecard import review as reviewing
 
     if out is not None and out.exists():
         raise UsageError(f"{out} is there already; name a new file, so that nothing signed is lost.")

@@ -40,7 +40,7 @@ def backtest(
     leads; what each one's weekly list of the best would have caught is counted. Nothing is registered.
     """
     from leadlight.agreement.fit import goal_problem, misfits
-    from leadlight.training.backtest import backtest as run
+    from leadlight.training.backtest.replay import backtest as run
 
     history, terms = read_history(data, mapping), read_agreement(data, agreement)
     if (goal := goal_problem(terms, history)) is not None:
@@ -57,7 +57,7 @@ def backtest(
 
 
 def print_backtest(found: Mapping[str, Any]) -> None:
-    """Print a backtest as `leadlight.training.backtest.Backtest.found` gives it."""
+    """Print a backtest as `leadlight.training.backtest.replay.Backtest.found` gives it."""
     named = found["methods"]
     shown = [name for name in _MAIN if name in named]
     rest = [name for name in named if name not in shown]

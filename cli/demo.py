@@ -101,7 +101,7 @@ def _train(
 
 def _promote(registry: Registry, version: int, history: History, terms: Agreement) -> None:
     """Let the gate decide on a first model; a demo that is run once more shows what it has just trained."""
-    from leadlight.training.gate_registry import judge_version
+    from leadlight.training.gate.registry import judge_version
 
     again = registry.champion() is not None
     judge_version(registry, version, history, terms)

@@ -71,7 +71,7 @@ def compare(
 ) -> None:
     """Score the open leads of a history with two versions: which leads move, how far, and why."""
     from leadlight.cli.moves import print_comparison
-    from leadlight.training.compare import compare as compare_models
+    from leadlight.training.compare.moves import compare as compare_models
 
     registry = _registry()
     one, first = registry.load(before)
@@ -125,7 +125,7 @@ def _at_gate(
     forced: bool,
 ) -> None:
     """Judge where there is a history to judge by, and stop where the gate says no and nobody forces it."""
-    from leadlight.training.gate_registry import judge_version, let_pass
+    from leadlight.training.gate.registry import judge_version, let_pass
 
     if data is not None:
         decision = judge_version(registry, number, read_history(data, mapping), read_agreement(data, agreement))

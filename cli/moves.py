@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from leadlight.cli import screen
 
 if TYPE_CHECKING:
-    from leadlight.training.compare import Comparison, Move
+    from leadlight.training.compare.moves import Comparison, Move
 
 __all__ = ["print_comparison"]
 

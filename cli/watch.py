@@ -18,7 +18,7 @@ from leadlight.cli.train import AsOfOption, as_timestamp
 
 if TYPE_CHECKING:
     from leadlight.training.bootstrap import Interval
-    from leadlight.training.watch import Watch
+    from leadlight.training.watch.look import Watch
 
 __all__ = ["watch"]
 
@@ -37,7 +37,7 @@ def watch(
     """
     from leadlight.core import settings
     from leadlight.core.registry import cached_champion
-    from leadlight.training.watch import watch as look
+    from leadlight.training.watch.look import watch as look
 
     moment = as_timestamp(as_of)
     model, version = cached_champion(settings.load())

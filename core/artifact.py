@@ -52,6 +52,10 @@ FORMAT: Final = 2
 CONFIDENCE_WIDTHS: Final = (0.35, 0.8)
 """Width of the 95 % interval of the calibrated log-odds: up to the first "high", up to the second "medium"."""
 
+MIN_LEADS: Final = 30
+MIN_EITHER: Final = 5
+"""Under so many leads, or conversions, or leads that did not convert, there are too few to say."""
+
 _NORMAL_95: Final = 1.959964
 """Half the width of a 95 % interval in standard deviations."""
 
@@ -113,6 +117,20 @@ class Cell:
 
     leads: int
     conversions: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough of them, and of either outcome, to say anything."""
+        return self.leads >= MIN_LEADS and min(self.conversions, self.leads - self.conversions) >= MIN_EITHER
+
+    @property
+    def rate(self) -> float:
+        """Share that converted; there are some."""
+        return self.conversions / self.leads
+
+    def speaks_against(self, impact: float, baseline: Cell) -> bool:
+        """Whether their share lies on the other side of all leads' than the impact of zero; False where too few."""
+        return self.enough and baseline.leads > 0 and (self.rate - baseline.rate) * impact < 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,11 +139,12 @@ class Additive:
     def _shares(self, matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the shares of the number columns and of the category columns, in the order of their terms."""
         terms = self._stacked
-        x = matrix[:, terms.numbers]  # (n, n_numbers)
+        # take, not an index: it keeps rows in one piece, so that a row adds up in the same order alone and among others
+        x = matrix.take(terms.numbers, axis=1)  # (n, n_numbers)
         seen = x.copy()
         seen[:, terms.logged] = np.log1p(np.maximum(x[:, terms.logged], 0.0))
         value = np.where(np.isnan(x), terms.missing, terms.weight * (seen - terms.center) / terms.scale)
-        codes = matrix[:, terms.categories].astype(np.int64)  # (n, n_categories)
+        codes = matrix.take(terms.categories, axis=1).astype(np.int64)  # (n, n_categories)
         named = terms.tables[np.arange(len(terms.tables)), codes]
         return value - terms.number_mean, named - terms.category_mean
 

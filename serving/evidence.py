@@ -13,16 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from leadlight.core.artifact import Cell, Evidence, TrainedModel
+from leadlight.core.artifact import Evidence, TrainedModel
 from leadlight.features.words import stage_name
 from leadlight.serving.sets import describe
 from leadlight.serving.words import number, percent, say
 
-__all__ = ["MIN_EITHER", "MIN_LEADS", "Finding", "cells", "find", "wilson"]
-
-MIN_LEADS: Final = 30
-MIN_EITHER: Final = 5
-"""Under so many leads, or conversions, or leads that did not convert, there are too few to say."""
+__all__ = ["Finding", "cells", "find", "wilson"]
 
 _Z: Final = 1.959963984540054
 """The normal distribution's 97.5 % point."""
@@ -112,10 +108,10 @@ def find(model: TrainedModel, topic: str, values: Sequence[float], impact: float
     feature = model.catalog.features[model.catalog.position[evidence.feature]]
     value = values[model.catalog.position[evidence.feature]]
     cell = evidence.cell(value)
-    if not _enough(cell) or model.baseline.leads == 0:
+    if not cell.enough or model.baseline.leads == 0:
         return _too_few(language)
-    rate, baseline = cell.conversions / cell.leads, model.baseline.conversions / model.baseline.leads
-    contradicts = (rate - baseline) * impact < 0
+    rate, baseline = cell.rate, model.baseline.rate
+    contradicts = cell.speaks_against(impact, model.baseline)
     definition = describe(feature, model.catalog.topics[topic].label[language], evidence, value, language)
     interval = wilson(cell.conversions, cell.leads)
     found = Finding(True, rate, interval, baseline, cell.leads, definition, contradicts, "")
@@ -132,10 +128,6 @@ def cells(evidence: Evidence) -> Callable[[float], int | None]:
     if edges or count == 1:
         return lambda value: bisect_right(edges, value) if value == value else None
     return lambda code: min(int(code), count) if code == code else None
-
-
-def _enough(cell: Cell) -> bool:
-    return cell.leads >= MIN_LEADS and min(cell.conversions, cell.leads - cell.conversions) >= MIN_EITHER
 
 
 def _too_few(language: str) -> Finding:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leadlight.training.base_rate import BaseRate, base_rate
 from leadlight.training.bootstrap import Accounts
+from leadlight.training.chances.base_rate import BaseRate, base_rate
+from leadlight.training.chances.reliability import Reliability, bands_by_queue, reliability
+from leadlight.training.chances.segments import segments_left_out, segments_of
 from leadlight.training.measure import weeks_of
-from leadlight.training.reliability import Reliability, bands_by_queue, reliability
-from leadlight.training.review import CardReport, report_card
-from leadlight.training.segments import segments_left_out, segments_of
-from leadlight.training.weights import PointsReview, weights
-from leadlight.training.worked_estimate import IfWorked, if_worked
+from leadlight.training.scorecard.review import CardReport, report_card
+from leadlight.training.scorecard.weights import PointsReview, weights
+from leadlight.training.worked.estimate import IfWorked, if_worked
 
 if TYPE_CHECKING:
     from leadlight.agreement.terms import Agreement

@@ -14,7 +14,7 @@ from leadlight.training.choice import Choice, Verdict
 from leadlight.training.measure import Examined
 from leadlight.training.moments import AsDrawn, Moments
 from leadlight.training.splits import Fold, Split
-from leadlight.training.worked_learning import Estimate
+from leadlight.training.worked.learning import Estimate
 
 if TYPE_CHECKING:
     import numpy as np

@@ -201,16 +201,19 @@ def plain(value: Any) -> Any:
     """Turn dataclasses, intervals, numpy and NaN into what JSON knows."""
     if isinstance(value, Interval):
         return {name: plain(number) for name, number in value._asdict().items()}
-    if hasattr(value, "to_dict") and not isinstance(value, Report):
-        return plain(value.to_dict())
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: _part(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _part(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [_part(item) for item in value]
     if isinstance(value, np.generic):
         return plain(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _part(value: Any) -> Any:
+    """Let a part tell of itself where it can; the whole may call `plain` to do so."""
+    return plain(value.to_dict() if hasattr(value, "to_dict") else value)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from leadlight.core.clock import from_micros
 from leadlight.core.errors import LeadlightError, ModelContractError
 from leadlight.core.registry import Registry, cached_champion
-from leadlight.training.gate_registry import judge_version, standing
+from leadlight.training.gate.registry import judge_version, standing
 from leadlight.training.register import register
 from leadlight.training.run import train
 from leadlight.training.search import Budget
-from leadlight.training.watch import last_moment, watch
+from leadlight.training.watch.look import last_moment, watch
 
 if TYPE_CHECKING:
     import pandas as pd

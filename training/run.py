@@ -19,10 +19,11 @@ from threadpoolctl import threadpool_limits
 
 from leadlight.core.artifact import Kind, TrainedModel
 from leadlight.core.clock import to_micros
-from leadlight.training import candidates, measure, plots, telling
+from leadlight.training import candidates, measure, telling
 from leadlight.training.audit.apply import without_leaks
 from leadlight.training.audit.auditor import audit
 from leadlight.training.bootstrap import Accounts, Interval
+from leadlight.training.card import charts as plots
 from leadlight.training.choice import Verdict, VerdictWord, judge, points_only, probability_status, too_few, would_tell
 from leadlight.training.closer import Closer, look_closer
 from leadlight.training.contest import compete, monotone_cost

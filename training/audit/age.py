@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import chi2, rankdata
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,7 @@ _NARROW: Final = 20
 _IN_STRATUM: Final = 5
 _FEWEST_STRATA: Final = 5
 _MANY_NUMBERS: Final = 6
+_BY_CHANCE: Final = 1e-5
 _FEWEST: Final = 200
 """Leads below which nothing is said about age."""
 
@@ -112,7 +113,7 @@ def _odds_ratio(filled: NDArray[np.bool_], stratum: NDArray[np.int64], ground: G
 def value_by_age(column: Column, ground: Ground) -> float | None:
     """Return how strongly the values that are there go with age: Cramer's V over fifths, less what chance gives.
 
-    Bias-corrected (Bergsma 2013). None where nothing can be said.
+    Bias-corrected (Bergsma 2013), and 0 where chance alone might give as much. None where nothing can be said.
     """
     if ground.youth is None or column.filled.sum() < _FEWEST:
         return None
@@ -127,6 +128,8 @@ def value_by_age(column: Column, ground: Ground) -> float | None:
         return 0.0
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
     phi = ((table - expected) ** 2 / expected).sum() / n
+    if chi2.sf(phi * n, (r - 1) * (c - 1)) > _BY_CHANCE:
+        return 0.0
     phi = max(0.0, phi - (r - 1) * (c - 1) / (n - 1))
     r, c = r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)
     return float(np.sqrt(phi / (min(r, c) - 1)))

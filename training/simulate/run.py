@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from leadlight.core.errors import UsageError
 from leadlight.training.simulate.activities import activities_frame
-from leadlight.training.simulate.attributes import LEAK, attribute_changes_frame, leads_frame
+from leadlight.training.simulate.attributes import attribute_changes_frame, leads_frame
 from leadlight.training.simulate.calendar import ENDED_AT
 from leadlight.training.simulate.card import ENTRY_ACTS, agreement_toml, static_points
 from leadlight.training.simulate.company import Company, draw_company

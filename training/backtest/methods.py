@@ -1,0 +1,186 @@
+"""All methods in one period: taught by what was known on the cut-off day, then asked about the weeks after it.
+
+Every method is mapped by the same affine recalibration: the slope from its predictions on the inner forward folds, the
+level from what it says of the moments it was taught. So chances are not better merely because somebody calibrated them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from leadlight.training import candidates
+from leadlight.training.backtest import odoo
+from leadlight.training.backtest import rival as backtest_odoo
+from leadlight.training.bootstrap import Accounts, areas
+from leadlight.training.calibration import ENOUGH_FOR_SLOPE, fit_line
+from leadlight.training.candidates import CrossFitted
+from leadlight.training.choice import choose
+from leadlight.training.features_at import FeaturesAt
+from leadlight.training.moments import Moments, owners
+from leadlight.training.refit import lesson_of
+from leadlight.training.splits import Fold, forward_folds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from leadlight.agreement.terms import Agreement
+    from leadlight.core.artifact import Kind
+    from leadlight.core.history import History
+    from leadlight.training.backtest.periods import Period
+
+    Settings = Mapping[Kind, Mapping[str, Any]]
+
+__all__ = ["LEADLIGHT", "WORDS", "Answers", "Said", "answers", "recalibrate"]
+
+LEADLIGHT: Final = "leadlight"
+"""What would have served: each period the candidate that its own inner folds had chosen."""
+
+WORDS: Final = {
+    "scorecard": "the hand-picked points",
+    "logistic": "logistic regression",
+    "lightgbm": "LightGBM",
+    LEADLIGHT: "Leadlight (chosen on what was known)",
+} | {way.name: way.words for way in backtest_odoo.WAYS}
+"""What people call a method."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a method says of the asked moments.
+
+    Attributes
+    ----------
+    raw, recalibrated : ndarray of shape (n_asked,)
+        Log-odds.
+    """
+
+    raw: NDArray[np.float64] = field(repr=False)
+    recalibrated: NDArray[np.float64] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What all methods say in one period.
+
+    Attributes
+    ----------
+    by : mapping of method to Said
+    chosen : Kind
+        The candidate that would have served.
+    settings : mapping of Kind to mapping
+        Each candidate's, as chosen on the inner folds or as given.
+    """
+
+    by: dict[str, Said]
+    chosen: Kind
+    settings: Settings
+
+
+def answers(
+    history: History, agreement: Agreement, period: Period, seed: int, settings: Settings | None = None
+) -> Answers:
+    """Teach every method what was known on the cut-off day and ask it about the weeks after it.
+
+    Parameters
+    ----------
+    history : History
+        Its leads sorted by id.
+    agreement : Agreement
+    period : Period
+    seed : int
+    settings : mapping of Kind to mapping, optional
+        The candidates' settings, from an earlier period; else they are tuned on this one's inner folds.
+    """
+    n = len(period.learn)
+    both = _joined(period.learn, period.asked)
+    at = FeaturesAt.drawn_up(history, agreement, both, np.arange(len(both)) < n, period.before)
+    names = owners(history.leads)[1]
+    folds = forward_folds(period.learn, names, period.gap, by_account=not period.flat)
+    told = _candidates(agreement, at, period, folds, seed, settings)
+    return Answers(told.by | dict(_odoo(history, agreement, at, period, folds)), told.chosen, told.settings)
+
+
+def _candidates(
+    agreement: Agreement, at: FeaturesAt, period: Period, folds: list[Fold], seed: int, settings: Settings | None
+) -> Answers:
+    learn, n = period.learn, len(period.learn)
+    lesson = lesson_of(agreement, at, at.matrix[:n], learn)
+    found: dict[str, Said] = {}
+    used: dict[Kind, Mapping[str, Any]] = {}
+    ahead: dict[Kind, NDArray[np.float64]] = {}
+    for kind in lesson.kinds:
+        if settings is None:
+            used[kind], predictions, _ = candidates.tune(kind, lesson, folds, seed=seed)
+        else:
+            used[kind] = settings[kind]
+            predictions = candidates.cross_fit(kind, lesson, folds, used[kind], seed=seed)
+        ranker = candidates.fit(kind, lesson, used[kind], seed=seed)
+        found[kind] = recalibrate(predictions, learn, ranker.raw(lesson.matrix), ranker.raw(at.matrix[n:]))
+        if len(predictions.rows):
+            ahead[kind] = _inner_areas(predictions, learn, seed)
+    chosen = choose(ahead, lesson.kinds).kind
+    return Answers(found | {LEADLIGHT: found[chosen]}, chosen, used)
+
+
+def _odoo(
+    history: History, agreement: Agreement, at: FeaturesAt, period: Period, folds: list[Fold]
+) -> Iterator[tuple[str, Said]]:
+    sheet = backtest_odoo.sheet(history, agreement, at, period)
+    for way in backtest_odoo.ways_for(sheet.columns, flat=period.flat):
+        counted = sheet.counted(way, period.learn)
+        fields = sheet.fields(way, counted[0])
+        model = odoo.fit(fields, *counted)
+        ahead = [
+            odoo.fit(fields, *sheet.counted_in(way, period.learn, fold)).log_odds(fields, sheet.learn[fold.validate])
+            for fold in folds
+        ]
+        predictions = _pooled(folds, ahead)
+        yield (
+            way.name,
+            recalibrate(predictions, period.learn, *(model.log_odds(fields, r) for r in (sheet.learn, sheet.asked))),
+        )
+
+
+def recalibrate(
+    predictions: CrossFitted, learn: Moments, taught: NDArray[np.float64], raw: NDArray[np.float64]
+) -> Said:
+    """Recalibrate what a method says of the asked moments.
+
+    Parameters
+    ----------
+    predictions : CrossFitted
+        On the inner folds: for the slope, which is kept at 0 or more; too few conversions leave it at 1.
+    learn : Moments
+    taught : ndarray of shape (n_learn,)
+        What the method says of the moments it was taught: for the level, from the first validated one on.
+    raw : ndarray of shape (n_asked,)
+    """
+    later = learn.take(predictions.rows)
+    slope = 1.0
+    if later.conversions >= ENOUGH_FOR_SLOPE:
+        slope = max(fit_line(predictions.raw, later.converted).slope, 0.0)
+    rows = learn.when >= (int(later.when.min()) if len(later) else 0)
+    if not 0 < int(learn.converted[rows].sum()) < int(rows.sum()):
+        rows = np.ones(len(learn), bool)
+    return Said(raw, fit_line(taught[rows], learn.converted[rows], slope=slope)(raw))
+
+
+def _inner_areas(predictions: CrossFitted, learn: Moments, seed: int) -> NDArray[np.float64]:
+    later = learn.take(predictions.rows)
+    return areas(predictions.raw, later.converted, Accounts.draw(later.owner, seed), block=predictions.block)
+
+
+def _pooled(folds: list[Fold], ahead: list[NDArray[np.float64]]) -> CrossFitted:
+    if not folds:
+        return CrossFitted(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    rows = np.concatenate([fold.validate for fold in folds])
+    block = np.concatenate([np.full(len(fold.validate), fold.block) for fold in folds])
+    return CrossFitted(rows, block, np.concatenate(ahead))
+
+
+def _joined(one: Moments, other: Moments) -> Moments:
+    return Moments(*(np.r_[getattr(one, name), getattr(other, name)] for name in Moments.__dataclass_fields__))

@@ -1,0 +1,132 @@
+"""Charts of a training run, as SVG text made here: no JavaScript, nothing fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from leadlight.training.card import chances_charts as plots_chances
+from leadlight.training.metrics import bins_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from leadlight.training.chances.base_rate import BaseRate
+    from leadlight.training.chances.reliability import Reliability
+
+__all__ = ["draw"]
+
+_SIZE: Final = 320
+_POINTS: Final = 200
+_DASHES: Final = [[1, 0], [6, 3], [2, 2]]
+_CAUGHT: Final = "conversions caught"
+_COLOURS: Final = {"scorecard": "#9a6a00", "logistic": "#0b6e99", "lightgbm": "#7a3e9d"}
+
+
+def draw(
+    log_odds: Mapping[str, NDArray[np.float64]],
+    converted: NDArray[np.bool_],
+    chosen: str,
+    *,
+    chances: Reliability | None = None,
+    level: BaseRate | None = None,
+) -> dict[str, str]:
+    """Draw reliability of the chosen candidate, and ROC and gains curves of all.
+
+    Parameters
+    ----------
+    log_odds : mapping of candidate to ndarray of shape (n_moments,)
+        Calibrated.
+    converted : ndarray of shape (n_moments,)
+        Both outcomes occur.
+    chances : Reliability, optional
+        Of the chosen candidate: gives the reliability chart intervals, and a chart by band and segment beside it.
+    level : BaseRate, optional
+        Gives a chart of the base rate over time.
+
+    Returns
+    -------
+    dict of file name to SVG text
+    """
+    made = {
+        "plots/reliability.svg": _svg(_sized(_reliability(log_odds[chosen], converted))),
+        "plots/roc.svg": _svg(_sized(_curves(log_odds, converted, _roc, "leads that did not convert", "conversions"))),
+        "plots/gains.svg": _svg(_sized(_curves(log_odds, converted, _gains, "open leads, best first", _CAUGHT))),
+    }
+    if chances is not None:
+        made["plots/reliability.svg"] = _svg(plots_chances.reliability_chart(chances))
+        made["plots/segments.svg"] = _svg(plots_chances.groups_chart(chances))
+    if level is not None:
+        made["plots/base_rate.svg"] = _svg(plots_chances.base_rate_chart(level))
+    return made
+
+
+def _reliability(log_odds: NDArray[np.float64], converted: NDArray[np.bool_]) -> Any:
+    import altair as alt
+
+    p = 1.0 / (1.0 + np.exp(-log_odds))
+    bins = bins_of(p)
+    rows = [{"chance": float(p[bins == b].mean()), "came": float(converted[bins == b].mean())} for b in np.unique(bins)]
+    top = max([0.05, *(max(row.values()) for row in rows)]) * 1.05
+    scale = alt.Scale(domain=[0, top])
+    corners: list[dict[str, float]] = [{"x": 0.0, "y": 0.0}, {"x": top, "y": top}]
+    line = alt.Chart(alt.InlineData(values=corners)).mark_line(color="#999", strokeDash=[4, 4])
+    dots = alt.Chart(alt.InlineData(values=rows)).mark_line(point=True, color="#0b6e99")
+    return line.encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale)) + dots.encode(
+        x=alt.X("chance:Q", title="chance given", axis=alt.Axis(format="%")),
+        y=alt.Y("came:Q", title="share that converted", axis=alt.Axis(format="%")),
+    )
+
+
+def _curves(
+    log_odds: Mapping[str, NDArray[np.float64]], converted: NDArray[np.bool_], curve: Any, x: str, y: str
+) -> Any:
+    import altair as alt
+
+    rows = []
+    for kind, scores in log_odds.items():
+        across, up = curve(scores, converted)
+        keep = np.unique(np.linspace(0, len(across) - 1, _POINTS).astype(int))
+        rows += [{"x": float(across[i]), "y": float(up[i]), "candidate": kind} for i in keep]
+    colours = alt.Scale(domain=list(log_odds), range=[_COLOURS.get(kind, "#555") for kind in log_odds])
+    return (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_line()
+        .encode(
+            x=alt.X("x:Q", title=x, axis=alt.Axis(format="%")),
+            y=alt.Y("y:Q", title=y, axis=alt.Axis(format="%")),
+            color=alt.Color("candidate:N", scale=colours, legend=alt.Legend(orient="bottom-right")),
+            strokeDash=alt.StrokeDash("candidate:N", scale=alt.Scale(domain=list(log_odds), range=_DASHES)),
+        )
+    )
+
+
+def _roc(scores: NDArray[np.float64], converted: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    won, lost = _by_step(scores, converted)
+    return np.r_[0.0, np.cumsum(lost) / lost.sum()], np.r_[0.0, np.cumsum(won) / won.sum()]
+
+
+def _gains(
+    scores: NDArray[np.float64], converted: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    won, lost = _by_step(scores, converted)
+    return np.r_[0.0, np.cumsum(won + lost) / len(scores)], np.r_[0.0, np.cumsum(won) / won.sum()]
+
+
+def _by_step(scores: NDArray[np.float64], converted: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return conversions and the rest at each distinct score, best first."""
+    _, place = np.unique(-scores, return_inverse=True)
+    won = np.bincount(place, converted)
+    return won, np.bincount(place) - won
+
+
+def _sized(chart: Any) -> Any:
+    return chart.properties(width=_SIZE, height=_SIZE)
+
+
+def _svg(chart: Any) -> str:
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(chart.to_dict()))

@@ -1,0 +1,185 @@
+"""What moves scores in general: how much each reason weighs among the open leads, and a worded example each way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from leadlight.features.wording import say
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from leadlight.core.artifact import TrainedModel
+
+__all__ = ["Driver", "Drivers", "Example", "drivers"]
+
+LOW, HIGH = 0.05, 0.95
+"""Between these quantiles lie the impacts that are called usual; examples stand at them."""
+
+SHOWN: Final = 6
+"""Reasons of a lead that are looked at for contradictions: about what a page shows."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a lead's reason reads like, and its impact in log-odds."""
+
+    text: str
+    impact: float
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One reason group.
+
+    Attributes
+    ----------
+    group, label : str
+        The catalog's name; what people call it.
+    component : {"fit", "interest", "cycle"}
+    strength : float
+        Mean absolute impact, log-odds.
+    share : float
+        Of the strength of all groups.
+    low, high : float
+        Impacts, log-odds, between which nine of ten leads lie.
+    raises, lowers : Example or None
+        A lead at either end of that; None where hardly any lead is raised (lowered).
+    """
+
+    group: str
+    label: str
+    component: str
+    strength: float
+    share: float
+    low: float
+    high: float
+    raises: Example | None
+    lowers: Example | None
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """What moves the scores of the reference population.
+
+    Attributes
+    ----------
+    leads : int
+    groups : tuple of Driver
+        Strongest first; groups without any impact are left out.
+    reasons, contradicted : int
+        The strongest `SHOWN` reasons of all leads with enough earlier leads beside them, and how many of these point
+        the other way than what became of those earlier leads ("raises here, given the rest").
+    """
+
+    leads: int
+    groups: tuple[Driver, ...]
+    reasons: int
+    contradicted: int
+
+
+def drivers(model: TrainedModel, matrix: NDArray[np.float64]) -> Drivers:
+    """Say what moves a model's scores.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    matrix : ndarray of shape (n_leads, n_features)
+        Catalog columns of the reference population.
+    """
+    contributions = model.score(matrix).contributions
+    groups = [_Group.of(model, group, contributions) for group in model.catalog.groups]
+    total = sum(group.strength for group in groups) or 1.0
+    found = [group.told(model, matrix, total) for group in groups if group.strength > 0]
+    reasons, contradicted = _contradictions(model, matrix, groups)
+    return Drivers(len(matrix), tuple(sorted(found, key=lambda d: -d.strength)), reasons, contradicted)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A reason group with its impacts.
+
+    Attributes
+    ----------
+    topics : tuple of str
+    parts : ndarray of shape (n_leads, n_topics)
+        Impact by topic.
+    impact : ndarray of shape (n_leads,)
+    """
+
+    name: str
+    topics: tuple[str, ...]
+    parts: NDArray[np.float64]
+    impact: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, model: TrainedModel, name: str, contributions: NDArray[np.float64]) -> _Group:
+        features = model.catalog.features
+        topics = tuple(dict.fromkeys(f.topic for f in features if f.group == name))
+        columns = [[i for i, f in enumerate(features) if f.group == name and f.topic == topic] for topic in topics]
+        parts = np.stack([contributions[:, own].sum(axis=1) for own in columns], axis=1)
+        return cls(name, topics, parts, parts.sum(axis=1))
+
+    @property
+    def strength(self) -> float:
+        return float(np.abs(self.impact).mean()) if len(self.impact) else 0.0
+
+    def leading(self, lead: int) -> str:
+        """Return the topic that speaks for the group: the largest share in the group's direction."""
+        return self.topics[int(np.argmax(np.sign(self.impact[lead]) * self.parts[lead]))]
+
+    def told(self, model: TrainedModel, matrix: NDArray[np.float64], total: float) -> Driver:
+        low, high = (float(q) for q in np.quantile(self.impact, (LOW, HIGH)))
+        weight = np.abs(self.parts).mean(axis=0)
+        spoken = [self.topics[i] for i in np.argsort(-weight, kind="stable") if weight[i] > 0]
+        return Driver(
+            group=self.name,
+            label=_joined([model.catalog.topics[topic].label["en"] for topic in spoken]),
+            component=model.catalog.group_component[self.name],
+            strength=self.strength,
+            share=self.strength / total,
+            low=low,
+            high=high,
+            raises=self._example(model, matrix, high) if high > 0 else None,
+            lowers=self._example(model, matrix, low) if low < 0 else None,
+        )
+
+    def _example(self, model: TrainedModel, matrix: NDArray[np.float64], impact: float) -> Example:
+        """Return the reason of the lead whose impact is nearest."""
+        lead = int(np.argmin(np.abs(self.impact - impact)))
+        topic = model.catalog.topics[self.leading(lead)]
+        return Example(say(topic, model.catalog, matrix[lead].tolist()), float(self.impact[lead]))
+
+
+def _joined(labels: Sequence[str]) -> str:
+    """Join a group's labels; the first alone is capitalised.
+
+    Examples
+    --------
+    >>> _joined(["Web visit", "Form fill", "Call"])
+    'Web visit, form fill, call'
+    """
+    return ", ".join(label if i == 0 else label[:1].lower() + label[1:] for i, label in enumerate(labels))
+
+
+def _contradictions(model: TrainedModel, matrix: NDArray[np.float64], groups: Sequence[_Group]) -> tuple[int, int]:
+    """Count the strongest reasons with evidence, and those that the evidence speaks against."""
+    if not len(matrix) or not groups:
+        return 0, 0
+    impacts = np.stack([group.impact for group in groups], axis=1)
+    strongest = np.argsort(-np.abs(impacts), axis=1, kind="stable")[:, :SHOWN]
+    reasons = contradicted = 0
+    for lead, ranked in enumerate(strongest):
+        for number in ranked:
+            impact = float(impacts[lead, number])
+            evidence = model.evidence.get(groups[number].leading(lead))
+            if impact == 0.0 or evidence is None:
+                continue
+            cell = evidence.cell(float(matrix[lead, model.catalog.position[evidence.feature]]))
+            reasons += cell.enough
+            contradicted += cell.speaks_against(impact, model.baseline)
+    return reasons, contradicted
