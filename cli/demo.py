@@ -90,7 +90,8 @@ def _train(
 
     with steps.step("train", "Training the candidates"):
         terms = read_agreement(data, None)
-        trained = train(history, terms, seed=seed, progress=lambda step: screen.note(f"  {step}"))
+        progress, notice = (lambda said: screen.note(f"  {said}")), (lambda said: screen.note(f"  Leak: {said}"))
+        trained = train(history, terms, seed=seed, progress=progress, notice=notice)
     with steps.step("register", "Registering and promoting in MLflow"):
         registry = Registry(setting)
         version = register(registry, trained, seed=seed)[1]
@@ -101,11 +102,11 @@ def _train(
 
 def _promote(registry: Registry, version: int, history: History, terms: Agreement) -> None:
     """Let the gate decide on a first model; a demo that is run once more shows what it has just trained."""
-    from leadlight.training.gate.registry import judge_version
+    from leadlight.training.gate.registry import judge_version, promote
 
     again = registry.champion() is not None
     judge_version(registry, version, history, terms)
-    registry.promote(str(version), forced="the demo shows the model that it has just trained" if again else None)
+    promote(registry, version, forced="the demo shows the model that it has just trained" if again else None)
 
 
 def _ranking(model: TrainedModel, history: History, version: int, data: Path) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,14 +51,43 @@ def _at_the_gate(version: Registered) -> str:
 
 
 @app.command("show")
-def show(version: VersionArgument, as_json: JsonOption = False) -> None:
-    """Show what a version was trained on and how it did."""
+def show(
+    version: VersionArgument,
+    html: Annotated[
+        bool, typer.Option("--html", help="Give its model card, one self-contained HTML page, on standard output.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="With --html: write the card to this file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a version was trained on and how it did; with --html, as a model card."""
+    if html and as_json:
+        raise UsageError("--html gives a page and --json an object: give one of them.")
+    if out is not None and not html:
+        raise UsageError("--out names the file for the card: give --html as well.")
+    if html:
+        _show_card(version, out)
+        return
     from leadlight.cli.reports import print_report
 
     report = _registry().report(version)
     print_report(report)
     if as_json:
         screen.emit(report)
+
+
+def _show_card(version: str, out: Path | None) -> None:
+    from leadlight.training.card.logged import card_of
+
+    registry = _registry()
+    page = card_of(registry, registry.resolve(version))
+    if out is None:
+        sys.stdout.buffer.write(page.encode())
+        return
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{out} can't be written: {error.strerror}. Name another file with --out.") from None
+    screen.note(f"The model card is in {out}.")
 
 
 @app.command("compare")
@@ -102,6 +132,8 @@ def promote(
     """
     if force is not None and not force.strip():
         raise UsageError('--force needs a reason in words, such as --force "the new goal is agreed": it is kept.')
+    from leadlight.training.gate.registry import promote as promote_version
+
     registry = _registry()
     number = registry.resolve(version)
     if registry.champion() == number:
@@ -109,7 +141,7 @@ def promote(
         screen.note(f"Version {number} is the champion already; the copy that a service starts from was made anew.")
     else:
         _at_gate(registry, number, data, mapping, agreement, forced=force is not None)
-        registry.promote(str(number), forced=force, by=_who())
+        promote_version(registry, number, forced=force, by=_who())
         screen.note(f"Version {number} is the champion now; a service takes it up when it starts.")
     if as_json:
         screen.emit({"champion": number, "forced": force})
@@ -146,7 +178,11 @@ def _who() -> str | None:
 @app.command("rollback")
 def rollback(as_json: JsonOption = False) -> None:
     """Make the champion before the present one champion again; once more goes one further back."""
-    now, before = _registry().rollback(by=_who())
+    from leadlight.training.card.logged import log_card
+
+    registry = _registry()
+    now, before = registry.rollback(by=_who())
     screen.note(f"Version {now} is the champion again, instead of {before}.")
+    log_card(registry, now)
     if as_json:
         screen.emit({"champion": now, "before": before})

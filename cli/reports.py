@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from leadlight.agreement.terms import FOR_DATED_ONLY
@@ -21,6 +22,8 @@ _MEASURES: Final = (
     ("calibration_error", "calibration error"),
 )
 
+_DRIVERS: Final = 5
+
 
 def print_report(report: Mapping[str, Any]) -> None:
     """Print a report as `leadlight.training.report.Report.to_dict` gives it."""
@@ -35,8 +38,29 @@ def print_report(report: Mapping[str, Any]) -> None:
             screen.note(f"  {_step(step)}")
         if report["hindsight"] != choice["kind"]:
             screen.note(f"With hindsight {report['hindsight']} ranked best on the test part.")
+    for said in _looked_closer(report):
+        screen.note(said)
     for said in (*_defaults(report), *report["data"]["notes"], *report["words"]):
         screen.note(f"Note: {said}")
+
+
+def _looked_closer(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what became of chances, whether the base rate stands still, how the points compare, what moves scores."""
+    closer = report.get("closer")
+    if closer is None:
+        return
+    status = report["probability"]
+    yield f"Chances: {status['status'].replace('_', ' ')} ({status['check']})."
+    yield from (*closer["reliability"]["words"], *closer["base_rate"]["words"])
+    if closer["if_worked"] is not None:
+        yield from closer["if_worked"]["words"]
+    if closer["points"] is not None:
+        counts = Counter(rule["verdict"] for rule in closer["points"]["rules"])
+        said = ", ".join(f"{n} {verdict}" for verdict, n in counts.most_common())
+        yield f"The {counts.total()} hand-picked weights beside the data: {said}."
+    strongest = report["drivers"]["groups"][:_DRIVERS]
+    named = "; ".join(f"{driver['label']} {screen.percent(driver['share'])}" for driver in strongest)
+    yield f"What moves scores most: {named}."
 
 
 def _defaults(report: Mapping[str, Any]) -> list[str]:
@@ -73,5 +97,7 @@ def _step(step: Mapping[str, Any]) -> str:
     gain = step["gain"]
     interval = f"{screen.number(gain['low'])} to {screen.number(gain['high'])}"
     answer = "enough to take its place" if step["passed"] else "not enough: the simpler one stands"
+    if step.get("contradicts_itself"):
+        answer = "but one stretch of time contradicts another: the simpler one stands"
     compared = f"{step['challenger']} against {step['against']}"
     return f"{compared}: AUC {screen.number(gain['value'])} more ({interval}) on the inner folds, {answer}."

@@ -88,11 +88,13 @@ def train(
         budget=Budget(tune, trials) if tune or trials else None,
         points_only=points_only,
         progress=lambda step: screen.note(f"{step} ..."),
+        notice=lambda said: screen.note(f"Leak: {said}"),
     )
     run_id, version = register(registry, trained, seed=seed)
     print_report(trained.report.to_dict())
     if version is not None:
         screen.note(f"Registered as version {version}, the challenger (MLflow run {run_id}).")
+        screen.note(f"Its model card: leadlight models show {version} --html --out card.html")
         screen.note("Promote it with: leadlight models promote challenger")
     if as_json:
         told = trained.report.to_dict()

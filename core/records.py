@@ -132,6 +132,10 @@ class Records:
         """Return all decisions on a version, the latest last."""
         return self._kept(self._run(version), _DECISIONS)
 
+    def promotions(self, version: int) -> list[dict[str, Any]]:
+        """Return every time a version became champion, the latest last."""
+        return self._kept(self._run(version), _PROMOTIONS)
+
     def used(self) -> Used:
         """Return what the gate has looked at so far."""
         found = [version.tags for version in self.client.search_model_versions(f"name = '{self.model}'")]

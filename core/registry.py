@@ -211,6 +211,29 @@ class Registry:
         found: dict[str, Any] = json.loads(text)
         return found
 
+    def texts(self, name: str, folder: str) -> dict[str, str]:
+        """Return the texts that a version's run keeps in a folder, by path; empty where there is no such folder."""
+        version = self.resolve(name)
+        with _answering(self._settings.tracking), tempfile.TemporaryDirectory() as scratch:
+            run_id = str(self._client.get_model_version(MODEL_NAME, str(version)).run_id)
+            if not self._client.list_artifacts(run_id, folder):
+                return {}
+            root = Path(self._client.download_artifacts(run_id, folder, scratch))
+            return {f"{folder}/{path.name}": path.read_text(encoding="utf-8") for path in sorted(root.iterdir())}
+
+    def attach(self, name: str, file: str, text: str) -> None:
+        """Keep a text with a version's run, in place of an earlier one of that name."""
+        version = self.resolve(name)
+        with _answering(self._settings.tracking):
+            run_id = str(self._client.get_model_version(MODEL_NAME, str(version)).run_id)
+            self._client.log_text(run_id, text, file)
+
+    def aliases(self, name: str) -> tuple[str, ...]:
+        """Return the aliases of a version, by number or alias."""
+        version = self.resolve(name)
+        with _answering(self._settings.tracking):
+            return tuple(sorted(alias for alias, number in self._aliases().items() if number == version))
+
     def champion(self) -> int | None:
         """Return the version that is champion; None where there is none."""
         with _answering(self._settings.tracking):
@@ -288,6 +311,12 @@ class Registry:
         version = self.resolve(name)
         with _answering(self._settings.tracking):
             return self._records.decisions(version)
+
+    def promotions(self, name: str) -> list[dict[str, Any]]:
+        """Return every time a version became champion, by number or alias; the latest last."""
+        version = self.resolve(name)
+        with _answering(self._settings.tracking):
+            return self._records.promotions(version)
 
     def used_by_decisions(self) -> Used:
         """Return what the gate has looked at so far, on any version."""

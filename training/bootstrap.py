@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DRAWS", "Accounts", "Interval", "areas", "interval", "precision_at", "rank_measures"]
+__all__ = ["DRAWS", "Accounts", "Interval", "areas", "interval", "precision_at", "rank_measures", "ranked"]
 
 DRAWS: Final = 1_000
 
@@ -84,6 +84,14 @@ def interval(draws: NDArray[np.float64]) -> Interval:
     return Interval(float(draws[0]), float(low), float(high))
 
 
+def ranked(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return scores as they are ranked: to nine decimals, as serving compares them.
+
+    Points of +10 and +5 must tie with +15, whatever the last bit of their sum.
+    """
+    return np.round(score, 9)
+
+
 def areas(
     score: NDArray[np.float64],
     converted: NDArray[np.bool_],
@@ -102,6 +110,7 @@ def areas(
     block : ndarray of shape (n_moments,), optional
         Compare only moments of the same block.
     """
+    score = ranked(score)
     block = np.zeros(len(score), np.int64) if block is None else block
     weight = np.ones(len(score)) if weight is None else weight
     order = np.lexsort((-score, block))
@@ -131,6 +140,7 @@ def rank_measures(
     ndarray of shape (n_draws + 1, 4)
         NaN where a draw has one outcome only.
     """
+    score = ranked(score)
     order = np.argsort(-score, kind="stable")
     ties = np.r_[True, np.diff(score[order]) != 0]
     own = (accounts.of[order], converted[order].astype(np.float64))
@@ -249,6 +259,7 @@ def precision_at(
     room : ndarray of shape (n_cuts,)
         How many leads can be worked in that week.
     """
+    score = ranked(score)
     order = np.lexsort((-score, cut))
     new = np.r_[True, (np.diff(score[order]) != 0) | (np.diff(cut[order]) != 0)]
     step = np.cumsum(new) - 1

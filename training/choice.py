@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -50,12 +50,23 @@ VerdictWord = Literal["signal", "no_signal", "cannot_tell", "points_only"]
 
 @dataclass(frozen=True)
 class Step:
-    """One comparison: a more complex candidate against the one that stood so far."""
+    """One comparison: a more complex candidate against the one that stood so far.
+
+    Attributes
+    ----------
+    challenger, against : {"scorecard", "logistic", "lightgbm"}
+    gain : Interval
+        In area under the ROC curve on the inner folds, paired.
+    passed : bool
+    contradicts_itself : bool
+        Whether the challenger's rank evidence is unstable and that of the other is not: it can't take its place then.
+    """
 
     challenger: Kind
     against: Kind
     gain: Interval
     passed: bool
+    contradicts_itself: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,18 +106,22 @@ class Verdict:
 def choose(
     areas: Mapping[Kind, NDArray[np.float64]],
     simplest_first: Sequence[Kind],
+    *,
+    unstable: Collection[Kind] = (),
     growing: Mapping[Kind, Kind] = GROWS_OUT_OF,
 ) -> Choice:
     """Let the simplest candidate stand unless a more complex one is surely and noticeably better.
 
     Logistic regression starts from the points and leaves them as far as the inner folds say: it takes their place where
-    it is ahead at all.
+    it is ahead at all. What one stretch of time says and the next denies takes nobody's place who is steady.
 
     Parameters
     ----------
     areas : mapping of candidate to ndarray of shape (n_draws + 1,)
         Area under the ROC curve on the inner folds, in the same draws; empty where there were no folds.
     simplest_first : sequence of str
+    unstable : collection of candidates
+        Whose rank evidence contradicts itself from one stretch of time to another.
     growing : mapping of candidate to candidate
         Which one starts from which.
     """
@@ -116,8 +131,10 @@ def choose(
             continue
         gain = interval(areas[challenger] - areas[standing])
         surely = gain.low > 0 and gain.value >= MIN_GAIN
-        passed = gain.value > 0 if growing.get(challenger) == standing else surely
-        steps.append(Step(challenger, standing, gain, passed))
+        ahead = gain.value > 0 if growing.get(challenger) == standing else surely
+        contradicts_itself = challenger in unstable and standing not in unstable
+        passed = ahead and not contradicts_itself
+        steps.append(Step(challenger, standing, gain, passed, contradicts_itself))
         standing = challenger if passed else standing
     return Choice(standing, tuple(steps))
 

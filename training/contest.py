@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from leadlight.training import candidates
 from leadlight.training.bootstrap import Accounts, areas, interval
+from leadlight.training.calibration import ENOUGH_FOR_SLOPE
 from leadlight.training.choice import choose
 from leadlight.training.parts import Contest
 from leadlight.training.refit import cross_fitted_calibration, first_validated
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from leadlight.core.artifact import Kind
     from leadlight.training.lesson import Lesson
     from leadlight.training.moments import Moments
     from leadlight.training.splits import Fold
@@ -24,7 +26,13 @@ __all__ = ["compete", "monotone_cost"]
 
 
 def compete(
-    lesson: Lesson, learn: Moments, folds: Sequence[Fold], *, seed: int, budget: Budget | None = None
+    lesson: Lesson,
+    learn: Moments,
+    folds: Sequence[Fold],
+    *,
+    seed: int,
+    budget: Budget | None = None,
+    settings: Mapping[Kind, Mapping[str, float]] | None = None,
 ) -> Contest:
     """Tune every candidate on the inner folds, calibrate it on what it said there, and choose.
 
@@ -36,22 +44,30 @@ def compete(
         Forward folds of the lesson.
     budget : Budget, optional
         For a search of better settings of the trees; without one the usual ones are used.
+    settings : mapping of candidate to mapping, optional
+        As an earlier contest chose them; then nothing is tuned.
     """
-    params, tuning, ahead, fitted, rankers, said = {}, {}, {}, {}, {}, {}
+    params: dict[Kind, Mapping[str, float]] = {}
+    tuning: dict[Kind, dict[str, float]] = {}
+    ahead, fitted, rankers, said = {}, {}, {}, {}
     searched: dict[str, Any] = {}
     for kind in lesson.kinds:
-        params[kind], predictions, tuning[kind] = candidates.tune(kind, lesson, folds, seed=seed)
+        if settings is not None:
+            params[kind], tuning[kind] = settings[kind], {}
+            said[kind] = candidates.cross_fit(kind, lesson, folds, settings[kind], seed=seed)
+        else:
+            params[kind], said[kind], tuning[kind] = candidates.tune(kind, lesson, folds, seed=seed)
         if kind == "lightgbm" and budget is not None and folds:
-            found = search(lesson, folds, params[kind], predictions, budget, seed=seed)
-            params[kind], predictions, searched = found.params, found.predictions, found.facts
+            found = search(lesson, folds, params[kind], said[kind], budget, seed=seed)
+            params[kind], said[kind], searched = found.params, found.predictions, found.facts
         rankers[kind] = candidates.fit(kind, lesson, params[kind], seed=seed)
-        fitted[kind] = cross_fitted_calibration(predictions, learn, rankers[kind].raw(lesson.matrix), seed)
-        said[kind] = predictions
-        if len(predictions.rows):
-            ahead[kind] = _areas(predictions, learn, seed)
-    choice = choose(ahead, lesson.kinds)
+        fitted[kind] = cross_fitted_calibration(said[kind], learn, rankers[kind].raw(lesson.matrix), seed)
+        if len(said[kind].rows):
+            ahead[kind] = _areas(said[kind], learn, seed)
+    unstable = [kind for kind, found in fitted.items() if found.unstable and found.conversions >= ENOUGH_FOR_SLOPE]
+    choice = choose(ahead, lesson.kinds, unstable=unstable)
     since = first_validated(said[choice.kind], learn)
-    return Contest(lesson, list(folds), params, rankers, tuning, ahead, fitted, since, choice, searched)
+    return Contest(lesson, list(folds), params, rankers, tuning, said, ahead, fitted, since, choice, searched)
 
 
 def monotone_cost(contest: Contest, learn: Moments, *, seed: int) -> dict[str, Any]:

@@ -138,32 +138,22 @@ class _Group:
         spoken = [self.topics[i] for i in np.argsort(-weight, kind="stable") if weight[i] > 0]
         return Driver(
             group=self.name,
-            label=_joined([model.catalog.topics[topic].label["en"] for topic in spoken]),
+            label=" + ".join(model.catalog.topics[topic].label["en"] for topic in spoken),
             component=model.catalog.group_component[self.name],
             strength=self.strength,
             share=self.strength / total,
             low=low,
             high=high,
-            raises=self._example(model, matrix, high) if high > 0 else None,
-            lowers=self._example(model, matrix, low) if low < 0 else None,
+            raises=self._example(model, matrix, high, 1) if high > 0 else None,
+            lowers=self._example(model, matrix, low, -1) if low < 0 else None,
         )
 
-    def _example(self, model: TrainedModel, matrix: NDArray[np.float64], impact: float) -> Example:
-        """Return the reason of the lead whose impact is nearest."""
-        lead = int(np.argmin(np.abs(self.impact - impact)))
+    def _example(self, model: TrainedModel, matrix: NDArray[np.float64], impact: float, way: int) -> Example:
+        """Return the reason of the lead whose impact is nearest, of those that it moves this way."""
+        moved = np.flatnonzero(way * self.impact > 0)
+        lead = int(moved[np.argmin(np.abs(self.impact[moved] - impact))])
         topic = model.catalog.topics[self.leading(lead)]
         return Example(say(topic, model.catalog, matrix[lead].tolist()), float(self.impact[lead]))
-
-
-def _joined(labels: Sequence[str]) -> str:
-    """Join a group's labels; the first alone is capitalised.
-
-    Examples
-    --------
-    >>> _joined(["Web visit", "Form fill", "Call"])
-    'Web visit, form fill, call'
-    """
-    return ", ".join(label if i == 0 else label[:1].lower() + label[1:] for i, label in enumerate(labels))
 
 
 def _contradictions(model: TrainedModel, matrix: NDArray[np.float64], groups: Sequence[_Group]) -> tuple[int, int]:

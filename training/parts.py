@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leadlight.core.artifact import Kind
 from leadlight.core.contributions import Additive, Boosted
 from leadlight.training.calibration import Fitted
-from leadlight.training.candidates import Lesson
+from leadlight.training.candidates import CrossFitted, Lesson
 from leadlight.training.choice import Choice, Verdict
 from leadlight.training.measure import Examined
 from leadlight.training.moments import AsDrawn, Moments
@@ -48,15 +48,16 @@ class Ground:
 class Contest:
     """What the inner folds gave, and the rankers that the whole lesson gave with it.
 
-    ``since`` is when the first validated moment is: from then on moments give chances their level. ``searched`` says
-    what a search for better settings gave.
+    ``predictions`` are those of the inner folds. ``since`` is when the first validated moment is: from then on moments
+    give chances their level. ``searched`` says what a search for better settings gave.
     """
 
     lesson: Lesson
     folds: list[Fold]
-    params: Mapping[Kind, dict[str, float]]
+    params: Mapping[Kind, Mapping[str, float]]
     rankers: Mapping[Kind, Additive | Boosted]
     tuning: Mapping[Kind, dict[str, float]]
+    predictions: Mapping[Kind, CrossFitted]
     areas: Mapping[Kind, NDArray[np.float64]]
     fitted: Mapping[Kind, Fitted]
     since: int

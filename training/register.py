@@ -1,9 +1,12 @@
-"""Hands a training run to the registry: parameters, figures, report, charts and, where there is a signal, the model."""
+"""Hands a training run to the registry: parameters, figures, report, charts, card and, where there is one, a model."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+
+from leadlight.training.card.logged import CARD, log_card
+from leadlight.training.card.page import Standing, render
 
 if TYPE_CHECKING:
     from leadlight.core.registry import Registry
@@ -30,14 +33,20 @@ def register(registry: Registry, trained: Trained, *, seed: int) -> tuple[str, i
         None without a signal.
     """
     told = trained.report.to_dict()
-    return registry.log(
+    texts = {"report.json": json.dumps(told, ensure_ascii=False, indent=1), **trained.plots}
+    if trained.model is None:
+        texts[CARD] = render(told, trained.plots, Standing())
+    run_id, version = registry.log(
         params=_params(trained, told, seed),
         metrics=_metrics(trained),
-        texts={"report.json": json.dumps(told, ensure_ascii=False, indent=1), **trained.plots},
+        texts=texts,
         tags={"verdict": trained.verdict, "data_fingerprint": str(told["data"]["fingerprint"])},
         model=trained.model,
         input_example=None if trained.model is None else trained.input_example,
     )
+    if version is not None:
+        log_card(registry, version)
+    return run_id, version
 
 
 def _params(trained: Trained, told: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from leadlight.training.choice import Choice, Verdict
 
 if TYPE_CHECKING:
     from leadlight.training.closer import Closer
+    from leadlight.training.drivers import Drivers
 
 __all__ = ["CalibrationReport", "CandidateReport", "Part", "Report", "plain"]
 
@@ -137,6 +138,8 @@ class Report:
         for learning.
     audit : mapping
         The leak audit: every field with its verdict, its signs and what is at stake; what was left out.
+    drivers : Drivers or None
+        What moves the scores of the reference population; None without a model.
     closer : Closer or None
         Chances by band and segment, the base rate over time, the points weight by weight, the learned card, both
         estimates (under today's practice, if worked); None without a signal.
@@ -151,6 +154,10 @@ class Report:
         The refit on all mature moments: counts, calibration, reference population, bands.
     words : tuple of str
         What must be said with the figures.
+    seed : int
+        As given to the run.
+    release : str
+        Of Leadlight.
     seconds : mapping of step to float
     """
 
@@ -164,6 +171,7 @@ class Report:
     hindsight: str | None
     deployed: Mapping[str, Any]
     audit: Mapping[str, Any]
+    drivers: Drivers | None
     closer: Closer | None
     monotone: Mapping[str, Any]
     searched: Mapping[str, Any]
@@ -171,6 +179,8 @@ class Report:
     probability: Mapping[str, Any]
     final: Mapping[str, Any]
     words: tuple[str, ...]
+    seed: int
+    release: str
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def candidate(self, kind: Kind) -> CandidateReport:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from leadlight.core.clock import from_micros
 from leadlight.core.errors import LeadlightError, ModelContractError
 from leadlight.core.registry import Registry, cached_champion
-from leadlight.training.gate.registry import judge_version, standing
+from leadlight.training.gate.registry import judge_version, promote, standing
 from leadlight.training.register import register
 from leadlight.training.run import train
 from leadlight.training.search import Budget
@@ -210,8 +210,8 @@ class _Job:
             "fingerprint": data.get("fingerprint"),
             "as_of": data.get("as_of"),
             "agreement": report.get("agreement", {}).get("version"),
-            "seed": report.get("seed", task.seed),
-            "release": report.get("release", release()),
+            "seed": report.get("seed"),
+            "release": report.get("release"),
         }
         return asked == told
 
@@ -238,11 +238,9 @@ class _Job:
             seed=task.seed,
             budget=None if task.tune is None else Budget(seconds=task.tune),
             progress=lambda step: self.log(f"train: {step}"),
+            notice=lambda said: self.log(f"audit: {said}"),
         )
         report = trained.report.to_dict()
-        for field, why in report["data"]["excluded"].items():
-            if field not in task.history.excluded:
-                self.log(f"audit: {field} is left out: {why}")
         self.log(f"verdict: {report['verdict']['text']}")
         _, version = register(self.registry, trained, seed=task.seed)
         if version is not None:
@@ -285,7 +283,7 @@ class _Job:
                 f"{version} --data DIR'"
             )
             return Outcome("moved", text, version, present, reasons)
-        self.registry.promote(str(version), by="leadlight retrain")
+        promote(self.registry, version, by="leadlight retrain")
         instead = "" if against is None else f" instead of version {against}"
         return Outcome("promoted", f"version {version} is the champion now{instead}", version, version, reasons)
 

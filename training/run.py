@@ -84,8 +84,8 @@ class Trained:
 _TOO_SHORT = "the history is too short for its horizon, or too small"
 
 
-def _silent(step: str) -> None:
-    """Show no progress."""
+def _silent(said: str) -> None:
+    """Show nothing."""
 
 
 def train(
@@ -97,6 +97,7 @@ def train(
     budget: Budget | None = None,
     points_only: bool = False,
     progress: Callable[[str], None] = _silent,
+    notice: Callable[[str], None] = _silent,
 ) -> Trained:
     """Train all candidates on a history and say what came of it.
 
@@ -117,6 +118,8 @@ def train(
         Learn nothing: make a model of the hand-picked points as they are, and label it so.
     progress : callable
         Called with the name of each step as it begins.
+    notice : callable
+        Called with one sentence for each field that is left out as a leak, before anything is learned.
     """
     # One thread for linear algebra: the order of a sum, and so the last bit, must not depend on the number of cores.
     with threadpool_limits(1):
@@ -124,6 +127,8 @@ def train(
         day = _day(history, as_of)
         with watch("leak audit"):
             audited = audit(history, agreement, as_of=day, lead_rows=learning_leads(history), seed=seed)
+        for name, why in audited.left_out.items():
+            notice(f"{audited.of(name).label} is left out: {why}")
         clean = without_leaks(history, audited)
         return _train(_Job(clean, agreement, audited, day, seed, watch, budget, points_only))
 
@@ -347,7 +352,7 @@ class _Job:
     ) -> Trained:
         """Put the report together and, where there is a model, its facts."""
         given = (self.history, self.agreement, self.audit, self.day, ground, outcome, final)
-        report = telling.report(*given, self.watch.seconds)
+        report = telling.report(*given, seed=self.seed, seconds=self.watch.seconds)
         seen = telling.looked_at(self.history, ground, outcome)
         if final is None:
             return Trained(None, report, outcome.verdict.word, pd.DataFrame(), {}, seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from leadlight.core.artifact import Kind, TrainedModel, decode
 from leadlight.core.clock import DAY, NEVER, from_micros
 from leadlight.training import measure
 from leadlight.training.bootstrap import DRAWS, interval
+from leadlight.training.drivers import drivers
 from leadlight.training.features_at import HIDDEN_SHARE
 from leadlight.training.report import CalibrationReport, CandidateReport, Report
 
@@ -63,6 +65,8 @@ def report(
     ground: Ground,
     outcome: Outcome,
     final: Refitted | None,
+    *,
+    seed: int,
     seconds: Mapping[str, float],
 ) -> Report:
     """Put a run's report together.
@@ -75,6 +79,8 @@ def report(
         Training day, microseconds UTC.
     final : Refitted or None
         None without a signal.
+    seed : int
+        As given to the run.
     seconds : mapping of step to float
     """
     contest = outcome.contest
@@ -90,6 +96,7 @@ def report(
         hindsight=max(areas, key=lambda kind: areas[kind]) if areas else None,
         deployed=outcome.deployed,
         audit=audit.to_dict(),
+        drivers=drivers(final.model, final.reference) if final else None,
         closer=outcome.closer,
         monotone=outcome.monotone,
         searched=contest.searched if contest else {},
@@ -97,6 +104,8 @@ def report(
         probability=outcome.probability,
         final=_final(final, ground) if final else {},
         words=(*_WORDS, *_more_words(history, ground)),
+        seed=seed,
+        release=metadata.version("leadlight"),
         seconds=dict(seconds),
     )
 
@@ -202,6 +211,7 @@ def facts(told_by: Report) -> dict[str, Any]:
         "probability": told["probability"],
         "final": told["final"],
         "words": told["words"],
+        "seed": told["seed"],
     }
 
 

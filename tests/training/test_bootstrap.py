@@ -47,6 +47,17 @@ def test_blocks_are_not_compared_with_each_other():
     assert found == pytest.approx(np.average(alone, weights=pairs))
 
 
+def test_points_that_add_up_to_the_same_tie_whatever_the_last_bit_of_their_sum():
+    added = np.array([0.1 + 0.2, 0.3, 0.1, 0.9 - 0.6])
+    assert len(set(added)) > 2
+    converted = np.array([True, False, False, False])
+    accounts = Accounts.draw(np.arange(4), 0)
+    assert areas(added, converted, accounts)[0] == pytest.approx((0.5 + 1 + 0.5) / 3)
+    alone = precision_at(added, converted, np.zeros(4, np.int64), np.array([3.0]), accounts)
+    assert alone[0] == pytest.approx(1 / 3)
+    assert rank_measures(added, converted, accounts)[0, 0] == areas(added, converted, accounts)[0]
+
+
 def test_weights_count_as_often_as_they_say():
     score, converted, owner = sample(2)
     weight = np.random.default_rng(2).random(200)

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from leadlight.training import candidates
 from leadlight.training.backtest import odoo
 from leadlight.training.backtest import rival as backtest_odoo
-from leadlight.training.bootstrap import Accounts, areas
 from leadlight.training.calibration import ENOUGH_FOR_SLOPE, fit_line
 from leadlight.training.candidates import CrossFitted
-from leadlight.training.choice import choose
+from leadlight.training.contest import compete
 from leadlight.training.features_at import FeaturesAt
 from leadlight.training.moments import Moments, owners
 from leadlight.training.refit import lesson_of
@@ -109,21 +107,13 @@ def _candidates(
 ) -> Answers:
     learn, n = period.learn, len(period.learn)
     lesson = lesson_of(agreement, at, at.matrix[:n], learn)
+    contest = compete(lesson, learn, folds, seed=seed, settings=settings)
     found: dict[str, Said] = {}
-    used: dict[Kind, Mapping[str, Any]] = {}
-    ahead: dict[Kind, NDArray[np.float64]] = {}
-    for kind in lesson.kinds:
-        if settings is None:
-            used[kind], predictions, _ = candidates.tune(kind, lesson, folds, seed=seed)
-        else:
-            used[kind] = settings[kind]
-            predictions = candidates.cross_fit(kind, lesson, folds, used[kind], seed=seed)
-        ranker = candidates.fit(kind, lesson, used[kind], seed=seed)
-        found[kind] = recalibrate(predictions, learn, ranker.raw(lesson.matrix), ranker.raw(at.matrix[n:]))
-        if len(predictions.rows):
-            ahead[kind] = _inner_areas(predictions, learn, seed)
-    chosen = choose(ahead, lesson.kinds).kind
-    return Answers(found | {LEADLIGHT: found[chosen]}, chosen, used)
+    for kind, ranker in contest.rankers.items():
+        taught, asked = ranker.raw(lesson.matrix), ranker.raw(at.matrix[n:])
+        found[kind] = recalibrate(contest.predictions[kind], learn, taught, asked)
+    chosen = contest.choice.kind
+    return Answers(found | {LEADLIGHT: found[chosen]}, chosen, contest.params)
 
 
 def _odoo(
@@ -167,11 +157,6 @@ def recalibrate(
     if not 0 < int(learn.converted[rows].sum()) < int(rows.sum()):
         rows = np.ones(len(learn), bool)
     return Said(raw, fit_line(taught[rows], learn.converted[rows], slope=slope)(raw))
-
-
-def _inner_areas(predictions: CrossFitted, learn: Moments, seed: int) -> NDArray[np.float64]:
-    later = learn.take(predictions.rows)
-    return areas(predictions.raw, later.converted, Accounts.draw(later.owner, seed), block=predictions.block)
 
 
 def _pooled(folds: list[Fold], ahead: list[NDArray[np.float64]]) -> CrossFitted:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
+from leadlight.training.bootstrap import ranked
 from leadlight.training.moments import scrambled
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def replay(
     accounts : Accounts
         Of the moments.
     """
-    order = np.lexsort((scrambled(moments.lead, moments.as_of), -score, week))
+    order = np.lexsort((scrambled(moments.lead, moments.as_of), -ranked(score), week))
     return Lists(*_replay(*_arranged(moments, week, room, accounts, order)))
 
 
@@ -91,6 +92,7 @@ def pairs_within(
     n_weeks : int
     accounts : Accounts
     """
+    score = ranked(score)
     order = np.lexsort((-score, week))
     ties = np.r_[True, (np.diff(score[order]) != 0) | (np.diff(week[order]) != 0)]
     own = (accounts.of[order], converted[order].astype(np.float64), week[order], np.cumsum(ties) - 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from leadlight.training.bootstrap import ranked
 from leadlight.training.card import chances_charts as plots_chances
 from leadlight.training.metrics import bins_of
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _SIZE: Final = 320
+_ROOM: Final = {"left": 30, "right": 45, "top": 8, "bottom": 8}
+"""Around a chart, pixels: who shows it may have wider letters than those that it was measured with."""
+
 _POINTS: Final = 200
 _DASHES: Final = [[1, 0], [6, 3], [2, 2]]
 _CAUGHT: Final = "conversions caught"
@@ -117,7 +121,7 @@ def _gains(
 
 def _by_step(scores: NDArray[np.float64], converted: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return conversions and the rest at each distinct score, best first."""
-    _, place = np.unique(-scores, return_inverse=True)
+    _, place = np.unique(-ranked(scores), return_inverse=True)
     won = np.bincount(place, converted)
     return won, np.bincount(place) - won
 
@@ -129,4 +133,4 @@ def _sized(chart: Any) -> Any:
 def _svg(chart: Any) -> str:
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg(chart.to_dict()))
+    return str(vl_convert.vegalite_to_svg(chart.properties(padding=_ROOM).to_dict()))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from leadlight.core.artifact import CONFIDENCE_WIDTHS
+from leadlight.core.errors import ModelContractError
 from leadlight.training.card import texts
 from leadlight.training.drivers import SHOWN
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["Standing", "render"]
+
+_PARTS: Final = (
+    *("agreement", "candidates", "choice", "constant", "data", "deployed", "final"),
+    *("hindsight", "moments", "probability", "split", "verdict", "words"),
+)
+"""Parts of a report without which there is no card."""
+
+_LATER: Final = {"audit": None, "closer": None, "drivers": None, "monotone": {}, "searched": {}}
+"""Parts that earlier releases did not report: what they would tell is left out then."""
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -53,8 +63,18 @@ def render(report: Mapping[str, Any], charts: Mapping[str, str], standing: Stand
     charts : mapping of file name to SVG text
         As `leadlight.training.card.charts.draw` gives them.
     standing : Standing
+
+    Raises
+    ------
+    ModelContractError
+        If the report is not that of a training run.
     """
-    known = {"drivers": None, "closer": None, "monotone": {}, "searched": {}, "audit": None, **report}
+    if missing := [part for part in _PARTS if part not in report]:
+        raise ModelContractError(
+            f"Version {standing.version or '(none)'} has no report of a training run, so it has no card: "
+            f"{', '.join(missing)} missing in its report.json. Train it anew."
+        )
+    known = {**_LATER, **report}
     page = _environment().get_template("card.html.jinja")
     return page.render(
         r=known,

@@ -84,6 +84,29 @@ def interval(figure: Mapping[str, float | None] | None, digits: int | str = 3, *
     return f"{value} ({low} to {high})"
 
 
+def figure(value: float) -> str:
+    """Write a figure of unknown size without needless digits.
+
+    Examples
+    --------
+    >>> figure(90.0), figure(4.00299), figure(0.05974)
+    ('90', '4.003', '0.05974')
+    """
+    return f"{value:.4g}"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Write a number with its sign.
+
+    Examples
+    --------
+    >>> signed(0.764), signed(-0.004)
+    ('+0.76', '0.00')
+    """
+    said = number(value, digits)
+    return said if said.startswith("-") or float(said) == 0 else f"+{said}"
+
+
 def points(value: float) -> str:
     """Write points with their sign.
 
@@ -129,6 +152,8 @@ FILTERS: Final = {
     "interval": interval,
     "points": points,
     "count": count,
+    "figure": figure,
+    "signed": signed,
     "setting": setting,
     "day": day,
 }

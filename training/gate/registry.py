@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from leadlight.core.errors import GateRefused, ModelContractError, UsageError
+from leadlight.training.card.logged import log_card
 from leadlight.training.gate.decide import Decision, decide, first_model
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from leadlight.core.history import History
     from leadlight.core.registry import Registry
 
-__all__ = ["judge_version", "let_pass", "standing"]
+__all__ = ["judge_version", "let_pass", "promote", "standing"]
 
 
 def judge_version(
@@ -68,7 +69,7 @@ def judge_version(
     except ModelContractError as error:
         said = f"The gate can't compare them: {error} To promote it unseen, give --force and that reason."
         decision = Decision("refuse", (said,), champion_version=present)
-    registry.record_decision(version, decision.to_dict(), page=decision.markdown())
+    _keep(registry, version, decision)
     return decision
 
 
@@ -84,13 +85,25 @@ def let_pass(registry: Registry, version: int) -> None:
     found = standing(registry.decisions(str(version)), present)
     if found is None and present is None:
         decision = first_model(registry.load(str(version))[0])
-        registry.record_decision(version, decision.to_dict(), page=decision.markdown())
+        _keep(registry, version, decision)
         found = decision.to_dict()
     if found is None:
         never = f"The gate has not held it against version {present}, the present champion. Name the history to do so: "
         raise GateRefused.because(version, "not_judged", [never + "--data DIR."])
     if found["word"] != "pass":
         raise GateRefused.because(version, found["word"], found["reasons"])
+
+
+def promote(registry: Registry, version: int, *, forced: str | None = None, by: str | None = None) -> None:
+    """Make a version the champion, and tell so on its card; see `leadlight.core.registry.Registry.promote`."""
+    registry.promote(str(version), forced=forced, by=by)
+    log_card(registry, version)
+
+
+def _keep(registry: Registry, version: int, decision: Decision) -> None:
+    """Have a decision recorded, and told on the version's card."""
+    registry.record_decision(version, decision.to_dict(), page=decision.markdown())
+    log_card(registry, version)
 
 
 def standing(decisions: Sequence[Mapping[str, Any]], champion: int | None) -> Mapping[str, Any] | None:

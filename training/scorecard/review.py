@@ -12,15 +12,16 @@ from threadpoolctl import threadpool_limits
 from leadlight.agreement.writing import to_toml
 from leadlight.core.artifact import Kind
 from leadlight.core.clock import to_micros
-from leadlight.training import candidates, points
+from leadlight.training import points
 from leadlight.training.audit.apply import without_leaks
 from leadlight.training.audit.auditor import audit
-from leadlight.training.bootstrap import Accounts, areas
-from leadlight.training.choice import SIGNAL_ABOVE, choose
+from leadlight.training.bootstrap import Accounts
+from leadlight.training.choice import SIGNAL_ABOVE
+from leadlight.training.contest import compete
 from leadlight.training.features_at import FeaturesAt, points_of
 from leadlight.training.moments import Moments, by_lead_id, draw_dated, draw_flat, owners
 from leadlight.training.recipe import both_outcomes, folds_of, last_day
-from leadlight.training.refit import cross_fitted_calibration, lesson_of
+from leadlight.training.refit import lesson_of
 from leadlight.training.report import plain
 from leadlight.training.scorecard import learned as points_card
 from leadlight.training.scorecard.learned import CardCost, LearnedCard, card_cost, learned_card
@@ -223,13 +224,6 @@ def _model(
     taught = mature.take(learn)
     lesson = lesson_of(agreement, at, at.matrix[learn], taught)
     folds = folds_of(history, taught, gap)
-    params, ahead, predictions = {}, {}, {}
-    for kind in lesson.kinds:
-        params[kind], predictions[kind], _ = candidates.tune(kind, lesson, folds, seed=seed)
-        if len(predictions[kind].rows):
-            later = taught.take(predictions[kind].rows)
-            accounts = Accounts.draw(later.owner, seed)
-            ahead[kind] = areas(predictions[kind].raw, later.converted, accounts, block=predictions[kind].block)
-    chosen = choose(ahead, lesson.kinds).kind
-    raw = candidates.fit(chosen, lesson, params[chosen], seed=seed).raw(at.matrix)
-    return chosen, cross_fitted_calibration(predictions[chosen], taught, raw[learn], seed).line(raw)
+    contest = compete(lesson, taught, folds, seed=seed)
+    chosen = contest.choice.kind
+    return chosen, contest.fitted[chosen].line(contest.rankers[chosen].raw(at.matrix))
