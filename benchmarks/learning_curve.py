@@ -30,8 +30,9 @@ from leadlight.agreement.terms import parse
 from leadlight.core.clock import to_micros
 from leadlight.core.source import read_history
 from leadlight.training import candidates, simulate
-from leadlight.training.bootstrap import Accounts, areas
+from leadlight.training.bootstrap import ranked
 from leadlight.training.choice import choose
+from leadlight.training.contest import compete
 from leadlight.training.features_at import FeaturesAt
 from leadlight.training.lesson import Lesson
 from leadlight.training.moments import Moments, by_lead_id, draw_dated, owners
@@ -98,6 +99,7 @@ def with_card(p: Pool, card: str) -> Pool:
 
 def area(raw: Any, converted: Any) -> float:
     """Return the area under the ROC curve; ties count half."""
+    raw = ranked(raw)
     order = np.argsort(raw, kind="stable")
     _, first, counts = np.unique(raw[order], return_index=True, return_counts=True)
     ranks = np.empty(len(raw))
@@ -116,16 +118,10 @@ def methods(p: Pool, rows: Any, seed: int) -> dict[str, float]:
     if min(won, len(rows) - won) < FEWEST:
         return found | ({"chosen": found["scorecard"], "strict": found["scorecard"]} if lesson.points else {})
     folds = forward_folds(learn, p.names, p.gap, by_account=True)
-    ahead = {}
-    for kind in lesson.kinds:
-        params, predictions, _ = candidates.tune(kind, lesson, folds, seed=seed)
-        found[kind] = area(candidates.fit(kind, lesson, params, seed=seed).raw(p.test), p.converted)
-        if len(predictions.rows):
-            later = learn.take(predictions.rows)
-            accounts = Accounts.draw(later.owner, seed)
-            ahead[kind] = areas(predictions.raw, later.converted, accounts, block=predictions.block)
-    found["chosen"] = found[choose(ahead, lesson.kinds).kind]
-    found["strict"] = found[choose(ahead, lesson.kinds, growing={}).kind]
+    contest = compete(lesson, learn, folds, seed=seed)
+    found |= {kind: area(ranker.raw(p.test), p.converted) for kind, ranker in contest.rankers.items()}
+    found["chosen"] = found[contest.choice.kind]
+    found["strict"] = found[choose(contest.areas, lesson.kinds).kind]
     return found
 
 

@@ -27,14 +27,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from leadlight.training import candidates
 from leadlight.training.backtest import odoo
 from leadlight.training.backtest import rival as backtest_odoo
 from leadlight.training.backtest.methods import Said, recalibrate
 from leadlight.training.backtest.periods import Period
-from leadlight.training.bootstrap import Accounts, areas
 from leadlight.training.candidates import CrossFitted
-from leadlight.training.choice import choose
+from leadlight.training.contest import compete
 
 PEERS_PYTHON: Final = ROOT / "build" / "peers" / "bin" / "python"
 HIST, LINEAR, FLAML = "HistGradientBoosting", "LogisticRegression", "FLAML"
@@ -71,26 +69,19 @@ Method = Callable[[Part, float], Told]
 
 
 def ours(part: Part) -> dict[str, Told]:
-    """Tune, fit and ask each candidate, and what Leadlight would have chosen; the seconds of that are all of theirs."""
+    """Let the candidates compete as a training run does, and ask each; the seconds are those of the whole contest."""
+    began = time.perf_counter()
+    contest = compete(part.lesson, part.learn, part.folds, seed=0)
     found: dict[str, Told] = {}
-    ahead: dict[Any, NDArray[np.float64]] = {}
-    for kind in part.lesson.kinds:
-        began = time.perf_counter()
-        params, predictions, _ = candidates.tune(kind, part.lesson, part.folds)
-        ranker = candidates.fit(kind, part.lesson, params)
-        said = recalibrate(
-            predictions, part.learn, ranker.raw(part.lesson.matrix), ranker.raw(part.at.matrix[part.test_rows])
-        )
-        if len(predictions.rows):
-            later = part.learn.take(predictions.rows)
-            ahead[kind] = areas(
-                predictions.raw, later.converted, Accounts.draw(later.owner, 0), block=predictions.block
-            )
-        setting = ", ".join(f"{name} {value:g}" for name, value in params.items() if isinstance(value, int | float))
-        found[kind] = Told(said, part.seconds + time.perf_counter() - began, setting)
-    chosen = choose(ahead, part.lesson.kinds).kind
-    seconds = sum(told.seconds for told in found.values()) - (len(found) - 1) * part.seconds
-    return {**found, "leadlight (chosen)": Told(found[chosen].said, seconds, chosen)}
+    for kind, ranker in contest.rankers.items():
+        taught, asked = ranker.raw(part.lesson.matrix), ranker.raw(part.at.matrix[part.test_rows])
+        said = recalibrate(contest.predictions[kind], part.learn, taught, asked)
+        setting = ", ".join(f"{name} {value:g}" for name, value in contest.params[kind].items())
+        found[kind] = Told(said, 0.0, setting)
+    seconds = part.seconds + time.perf_counter() - began
+    found = {name: replace(told, seconds=seconds) for name, told in found.items()}
+    chosen = contest.choice.kind
+    return {**found, "leadlight (chosen)": replace(found[chosen], note=chosen)}
 
 
 def hist(part: Part, seconds: float) -> Told:

@@ -43,22 +43,26 @@ def _bands(found: Comparison, before: int, after: int) -> None:
 
 
 def _furthest(found: Comparison) -> None:
-    head = ("lead", "score", "place", "band", "log-odds", "why")
-    rows = [_row(move) for move in found.furthest]
+    head = ("lead", "score", "place", "band")
+    rows = [(move.lead_id, _pair(move.score), _pair(move.place), _pair(move.band)) for move in found.furthest]
     screen.table(f"The {len(rows)} leads whose score moves most", head, rows, numbers_from=9)
+    why = [line for move in found.furthest for line in _why(move)]
+    screen.table("Why they move, in log-odds", ("lead", "log-odds", "why"), why, numbers_from=9)
 
 
-def _row(move: Move) -> tuple[str, ...]:
-    score, place, band = (f"{one} > {two}" for one, two in (move.score, move.place, move.band))
-    shown = move.why[:_REASONS]
-    rest = sum(why.log_odds for why in move.why[_REASONS:])
-    lines = [f"{why.log_odds:+.2f} {why.text}" for why in shown]
-    lines += (
-        [f"{rest:+.2f} {len(move.why) - len(shown)} smaller reasons together"] if len(move.why) > len(shown) else []
-    )
-    lines += [f"{move.base:+.2f} where every lead starts", f"{move.calibration:+.2f} calibration"]
+def _pair(before_and_after: tuple[object, object]) -> str:
+    return " > ".join(map(str, before_and_after))
+
+
+def _why(move: Move) -> list[tuple[str, str, str]]:
+    """Return the parts of a move, a line each, below their sum."""
+    parts = [(why.log_odds, why.text) for why in move.why[:_REASONS]]
+    smaller = move.why[_REASONS:]
+    if smaller:
+        parts.append((sum(why.log_odds for why in smaller), f"{len(smaller)} smaller reasons together"))
+    parts += [(move.base, "where every lead starts"), (move.calibration, "calibration")]
     total = move.log_odds[1] - move.log_odds[0]
-    return move.lead_id, score, place, band, f"{total:+.2f}", "\n".join(lines)
+    return [(move.lead_id, f"{total:+.2f}", "all together"), *(("", f"{part:+.2f}", text) for part, text in parts)]
 
 
 def _difference(subject: str, said: tuple[str, ...]) -> None:

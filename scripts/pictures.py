@@ -1,6 +1,7 @@
 """Take the pictures of the README from the real pages.
 
-A demo's company and champion are served on a free port of this machine and photographed with Debian's Chromium.
+A demo's company and champion are served on a free port of this machine and photographed with Debian's Chromium; so is
+the champion's model card.
 Without ``--home`` a demo is made for it first, in a folder that is thrown away.
 """
 
@@ -22,6 +23,7 @@ from playwright.sync_api import Page
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 WIDTH = 1280
+CARD_WIDTH = 1000
 LARGEST = 250_000
 """Bytes: a README that is slow to open is not read."""
 
@@ -73,6 +75,27 @@ def take(app: FastAPI, lead: str | None, folder: Path) -> list[Path]:
         return [queue, folder / "lead.png"]
 
 
+def take_card(home: Path, folder: Path) -> Path:
+    """Photograph the top of the champion's model card."""
+    from browser import launched, page_of
+    from leadlight.core import settings
+    from leadlight.core.registry import Registry
+    from leadlight.training.card.logged import card_of
+
+    registry = Registry(settings.load(home=home))
+    version = registry.champion()
+    assert version is not None
+    with TemporaryDirectory() as scratch, launched() as browser, page_of(browser, CARD_WIDTH) as page:
+        card = Path(scratch) / "card.html"
+        card.write_text(card_of(registry, version), encoding="utf-8")
+        page.goto(card.as_uri())
+        chances = page.locator("#chances").bounding_box()
+        assert chances is not None
+        page.set_viewport_size({"width": CARD_WIDTH, "height": round(chances["y"])})
+        picture(page, folder / "card.png")
+    return folder / "card.png"
+
+
 def picture(page: Page, path: Path) -> None:
     """Photograph what the page shows, in 256 colours: these pages need no more, and the file is a third as large."""
     page.screenshot(path=path)
@@ -88,7 +111,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=PICTURES)
     given = parser.parse_args()
     with demo_home(given.home) as home:
-        taken = take(demo_app(home), given.lead, given.out)
+        taken = [*take(demo_app(home), given.lead, given.out), take_card(home, given.out)]
     for path in taken:
         size = path.stat().st_size
         print(f"{path}: {size / 1000:.0f} kB")

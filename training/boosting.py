@@ -1,7 +1,9 @@
 """Boosted trees by LightGBM: native categories, native missing values, the same bytes for the same seed.
 
 Trees start from the hand-picked points, where there are any, and add what the data say beyond them. A lead's own
-voluntary acts may only raise its chance: counts of them go up, days since them go down. What is not known stays free.
+voluntary acts may only raise its chance: counts of them go up, days since them go down. A missing number of days there
+means "never did it", and LightGBM keeps it from beating "just now"; only so may a missing value carry a sign. Wherever
+missing means "not known" (attributes, accounts) the column has no sign, and not known may beat every value.
 """
 
 from __future__ import annotations
@@ -60,8 +62,8 @@ def fit(
     *,
     start: Additive | None = None,
     seed: int = 0,
-) -> Boosted:
-    """Fit boosted trees on the catalog's inputs.
+) -> Additive | Boosted:
+    """Fit boosted trees on the catalog's inputs; without any there is nothing to split, and the start alone is left.
 
     Parameters
     ----------
@@ -75,6 +77,8 @@ def fit(
     """
     import lightgbm
 
+    if not catalog.inputs:
+        return _nothing_to_split(converted, weight, start)
     settings, data = _prepared(catalog, matrix, converted, weight, params, start, seed)
     booster = lightgbm.train(settings, data, num_boost_round=int(params["trees"]))
     return Boosted(booster.model_to_string(), catalog.inputs, start)
@@ -104,25 +108,38 @@ class Growing:
     ) -> None:
         import lightgbm
 
+        self._asked = 0
+        self._booster: lightgbm.Booster | None = None
+        if not catalog.inputs:
+            self._raw = _nothing_to_split(converted, weight, start).raw(validate)
+            return
         settings, data = _prepared(catalog, matrix, converted, weight, params, start, seed)
         self._booster = lightgbm.Booster(settings, data)
         self._validate = np.ascontiguousarray(validate[:, list(catalog.inputs)])
         self._raw = np.zeros(len(validate)) if start is None else start.raw(validate)
-        self._trees = 0
 
     def to(self, trees: int) -> NDArray[np.float64]:
         """Grow to so many trees and return the raw log-odds of the other moments; shape (n_validate,)."""
-        for _ in range(trees - self._trees):
+        if self._booster is None:
+            return self._raw
+        before = self._booster.num_trees()  # fewer than asked for: where nothing can be split there is no tree
+        for _ in range(trees - self._asked):
             self._booster.update()
-        more = self._booster.predict(
-            self._validate,
-            raw_score=True,
-            start_iteration=self._trees,
-            num_iteration=trees - self._trees,
-            num_threads=1,
-        )
-        self._raw, self._trees = self._raw + np.asarray(more), trees
+        self._asked, grown = trees, self._booster.num_trees() - before
+        if grown:
+            more = self._booster.predict(
+                self._validate, raw_score=True, start_iteration=before, num_iteration=grown, num_threads=1
+            )
+            self._raw = self._raw + np.asarray(more)
         return self._raw
+
+
+def _nothing_to_split(converted: NDArray[np.bool_], weight: NDArray[np.float64], start: Additive | None) -> Additive:
+    """Return what LightGBM says without a split: where it started, else the base rate; it refuses to have no column."""
+    if start is not None:
+        return start
+    rate = float(np.average(converted, weights=weight))
+    return Additive(float(np.log(rate / (1.0 - rate))), ())
 
 
 def _prepared(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from leadlight.training.bootstrap import Accounts, Interval, interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ENOUGH_FOR_SLOPE", "Fitted", "Line", "Taught", "calibrate", "fit_line", "line_draws"]
+__all__ = ["ENOUGH_FOR_SLOPE", "Fitted", "Line", "RankEvidence", "Taught", "calibrate", "fit_line", "line_draws"]
+__all__ += ["rank_evidence"]
 
 ENOUGH_FOR_SLOPE: Final = 50
 """Converted leads from which on the slope is fitted, not only the intercept."""
@@ -77,6 +78,50 @@ class Taught:
 
 
 @dataclass(frozen=True)
+class RankEvidence:
+    """What predictions for later moments say of a ranking: how far it can be trusted.
+
+    Attributes
+    ----------
+    line : Line
+        As fitted, without a bound.
+    draws : ndarray of shape (n_draws + 1, 2)
+        (intercept, slope) in each bootstrap draw.
+    folds : tuple of Interval
+        Slope of each validation block alone.
+    conversions : int
+        Converted leads behind it.
+    """
+
+    line: Line
+    draws: NDArray[np.float64]
+    folds: tuple[Interval, ...]
+    conversions: int
+
+    @property
+    def slope(self) -> Interval:
+        """The slope as estimated."""
+        return interval(self.draws[:, 1])
+
+    @property
+    def unstable(self) -> bool:
+        """Whether the slope's interval reaches 0 or lies below, or one block says the opposite of the others."""
+        return self.conversions > 0 and (self.slope.low <= 0.0 or _contradict(self.folds))
+
+    @property
+    def why_not(self) -> str:
+        """Why the slope is not to be used; empty where it is."""
+        if self.conversions < ENOUGH_FOR_SLOPE:
+            return f"{self.conversions} conversions; from {ENOUGH_FOR_SLOPE} on the slope is fitted as well"
+        if self.unstable:
+            return (
+                "the rank evidence is unstable: the slope's interval reaches 0, "
+                "or one stretch of time contradicts another"
+            )
+        return ""
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A calibration with what a report must say of it.
 
@@ -89,8 +134,8 @@ class Fitted:
     folds : tuple of Interval
         Slope of each validation block alone.
     unstable : bool
-        Whether the slope's interval includes 0, or one block says the opposite of the others: the rank evidence is
-        unstable.
+        Whether the slope's interval reaches 0 or lies below, or one block says the opposite of the others: the rank
+        evidence is unstable.
     used : {"slope and intercept", "intercept only", "nothing"}
     why : str
     conversions : int
@@ -105,6 +150,11 @@ class Fitted:
     used: str
     why: str
     conversions: int
+
+    @property
+    def contradicts_itself(self) -> bool:
+        """Whether one stretch of time denies what another surely says; never where each has few conversions."""
+        return self.conversions >= ENOUGH_FOR_SLOPE * len(self.folds) and _contradict(self.folds)
 
     @property
     def line(self) -> Line:
@@ -140,7 +190,7 @@ def fit_line(
     center, spread = float(np.average(raw, weights=weight)), float(raw.std()) or 1.0
     x = (raw - center) / spread
     free = slope is None
-    fixed = np.zeros(len(raw)) if slope is None else slope * raw
+    fixed = np.zeros(len(raw)) if slope is None else slope * (raw - center)  # else steep slopes start too far away
     a, b = 0.0, 0.0
     for _ in range(_STEPS):
         p = _sigmoid(a + b * x + fixed)
@@ -150,8 +200,8 @@ def fit_line(
         a, b = a + float(step[0]), b + float(step[1])
         if np.abs(step).max() < 1e-10:
             break
-    if not free:
-        return Line(a, 0.0 if slope is None else slope)
+    if slope is not None:
+        return Line(a - slope * center, slope)
     return Line(a - b * center / spread, b / spread)
 
 
@@ -175,14 +225,16 @@ def line_draws(
     line: Line,
     *,
     free: bool,
+    weight: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return (intercept, slope) in each bootstrap draw; shape (n_draws + 1, 2).
 
     One Newton step from the estimate, which per-account sums give for all draws at once; on samples of some size it
     differs from a full refit by far less than the interval is wide.
     """
+    weight = np.ones(len(raw)) if weight is None else weight
     p = _sigmoid(line(raw))
-    residual, variance = converted - p, p * (1 - p)
+    residual, variance = weight * (converted - p), weight * p * (1 - p)
     x = raw if free else np.zeros(len(raw))
     columns = [residual, residual * x, variance, variance * x, variance * x * x]
     g0, g1, h0, h1, h2 = accounts.sums(np.stack(columns, axis=1)).T
@@ -221,47 +273,59 @@ def calibrate(
         nothing = Interval(float("nan"), float("nan"), float("nan"))
         why = "too short a history for folds: chances are as the candidate gives them"
         return Fitted(Calibration(0.0, 1.0, np.empty((0, 2))), nothing, nothing, (), True, "nothing", why, 0)
-    line = fit_line(raw, converted)
-    draws = line_draws(raw, converted, accounts, line, free=True)
-    slope, intercept = interval(draws[:, 1]), interval(draws[:, 0])
-    folds = tuple(_slopes(raw, converted, accounts, block))
-    unstable = conversions > 0 and (slope.low <= 0.0 or _contradict(folds))
-    used, why = "intercept only", ""
-    if conversions < ENOUGH_FOR_SLOPE:
-        why = f"{conversions} conversions; from {ENOUGH_FOR_SLOPE} on the slope is fitted as well"
-    elif unstable:
-        why = (
-            "the rank evidence is unstable: the slope's interval includes 0, or one stretch of time contradicts another"
-        )
-    else:
-        used = "slope and intercept"
-    chosen = taught.line(1.0 if why else max(line.slope, 0.0))
-    slopes = np.ones(len(draws)) if why else np.maximum(draws[:, 1], 0.0)
+    found = rank_evidence(raw, converted, block, accounts, conversions=conversions)
+    why = found.why_not
+    used = "intercept only" if why else "slope and intercept"
+    chosen = taught.line(1.0 if why else max(found.line.slope, 0.0))
+    slopes = np.ones(len(found.draws)) if why else np.maximum(found.draws[:, 1], 0.0)
     calibration = Calibration(chosen.intercept, chosen.slope, taught.draws(chosen, slopes)[1:])
-    return Fitted(calibration, slope, intercept, folds, unstable, used, why, conversions)
+    intercept = interval(found.draws[:, 0])
+    return Fitted(calibration, found.slope, intercept, found.folds, found.unstable, used, why, conversions)
+
+
+def rank_evidence(
+    raw: NDArray[np.float64],
+    converted: NDArray[np.bool_],
+    block: NDArray[np.int64],
+    accounts: Accounts,
+    *,
+    conversions: int,
+    weight: NDArray[np.float64] | None = None,
+) -> RankEvidence:
+    """Say how far a ranking can be trusted: its slope, in all and in each stretch of time.
+
+    Parameters
+    ----------
+    raw, converted, block, accounts, conversions
+        As in `calibrate`; at least one moment.
+    weight : ndarray of shape (n_moments,), optional
+    """
+    weight = np.ones(len(raw)) if weight is None else weight
+    line = fit_line(raw, converted, weight)
+    draws = line_draws(raw, converted, accounts, line, free=True, weight=weight)
+    return RankEvidence(line, draws, tuple(_slopes(raw, converted, accounts, block, weight)), conversions)
 
 
 def _slopes(
-    raw: NDArray[np.float64], converted: NDArray[np.bool_], accounts: Accounts, block: NDArray[np.int64]
+    raw: NDArray[np.float64],
+    converted: NDArray[np.bool_],
+    accounts: Accounts,
+    block: NDArray[np.int64],
+    weight: NDArray[np.float64],
 ) -> Iterator[Interval]:
     """Yield the slope of each stretch of time; one in which all or none converted has none."""
     for b in np.unique(block):
         rows = block == b
         if 0 < int(converted[rows].sum()) < int(rows.sum()):
-            yield _slope_of(raw, converted, accounts, rows)
+            line = fit_line(raw[rows], converted[rows], weight[rows])
+            given = raw[rows], converted[rows], accounts.take(rows), line
+            yield interval(line_draws(*given, free=True, weight=weight[rows])[:, 1])
 
 
 def _contradict(folds: tuple[Interval, ...]) -> bool:
     """Whether one stretch of time may well have no slope or a reversed one while another surely has more."""
     best = max((fold.low for fold in folds), default=0.0)
     return any(fold.low <= 0.0 and fold.high < best for fold in folds)
-
-
-def _slope_of(
-    raw: NDArray[np.float64], converted: NDArray[np.bool_], accounts: Accounts, rows: NDArray[Any]
-) -> Interval:
-    line = fit_line(raw[rows], converted[rows])
-    return interval(line_draws(raw[rows], converted[rows], accounts.take(rows), line, free=True)[:, 1])
 
 
 def _sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:

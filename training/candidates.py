@@ -104,7 +104,7 @@ def tune(
         given: list[dict[str, float]] = [{"lean": lean} for lean in lesson.leans]
         tried = [step for params in given for step in grow(lesson, folds, judge, params, seed=seed)]
     losses = [judge.loss(raw) for _, raw in tried]
-    best = _leaning_only_if_sure(judge, tried, losses)
+    best = int(np.argmin(losses))
     named = {_named(setting): loss for (setting, _), loss in zip(tried, losses, strict=True)}
     return tried[best][0], CrossFitted(judge.rows, judge.block, tried[best][1]), named
 
@@ -156,18 +156,6 @@ def _paths(lesson: Lesson, folds: Sequence[Fold]) -> list[Tried]:
     pooled = np.concatenate(_side_by_side(path, folds), axis=1)
     grid = [{"strength": strength, "lean": lean} for lean in lesson.leans for strength in penalties]
     return list(zip(grid, pooled, strict=True))
-
-
-def _leaning_only_if_sure(judge: Judge, tried: Sequence[Tried], losses: Sequence[float]) -> int:
-    """Return the best setting that starts from nothing, unless one that starts from the points is surely better.
-
-    Points that look good on the few early moments of the folds are often worth less later: where the folds can't tell,
-    the scorecard itself still stands beside (`leadlight.training.choice`).
-    """
-    free = min((i for i, (setting, _) in enumerate(tried) if not setting["lean"]), key=losses.__getitem__)
-    best = int(np.argmin(losses))
-    gain, noise = judge.gain(tried[best][1], tried[free][1])
-    return best if gain > noise else free
 
 
 def _named(setting: Mapping[str, float]) -> str:

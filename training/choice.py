@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -31,7 +32,9 @@ MIN_GAIN: Final = 0.005
 """Area that a more complex candidate has to win, beside being ahead in 95 % of the draws."""
 
 GROWS_OUT_OF: Final[Mapping[Kind, Kind]] = {"logistic": "scorecard"}
-"""Candidates that start from another one and shrink towards it: being ahead is enough (docs/decisions/0008)."""
+"""Candidates that may start from another one and shrink towards it: where they may, they stand unless surely worse.
+
+With few conversions the folds can't tell; then a mixture of both loses little in any world (docs/decisions/0009)."""
 
 SIGNAL_ABOVE: Final = 0.5
 NO_SIGNAL_BELOW: Final = 0.6
@@ -59,7 +62,8 @@ class Step:
         In area under the ROC curve on the inner folds, paired.
     passed : bool
     contradicts_itself : bool
-        Whether the challenger's rank evidence is unstable and that of the other is not: it can't take its place then.
+        Whether the challenger's rank evidence contradicts itself over time and that of the other does not: then it
+        can't take its place.
     """
 
     challenger: Kind
@@ -107,21 +111,21 @@ def choose(
     areas: Mapping[Kind, NDArray[np.float64]],
     simplest_first: Sequence[Kind],
     *,
-    unstable: Collection[Kind] = (),
-    growing: Mapping[Kind, Kind] = GROWS_OUT_OF,
+    wavering: Collection[Kind] = (),
+    growing: Mapping[Kind, Kind] = MappingProxyType({}),
 ) -> Choice:
     """Let the simplest candidate stand unless a more complex one is surely and noticeably better.
 
-    Logistic regression starts from the points and leaves them as far as the inner folds say: it takes their place where
-    it is ahead at all. What one stretch of time says and the next denies takes nobody's place who is steady.
+    What starts from another one and leaves it as far as the inner folds say takes its place unless it is surely worse.
+    What one stretch of time says and the next denies takes nobody's place who is steady.
 
     Parameters
     ----------
     areas : mapping of candidate to ndarray of shape (n_draws + 1,)
         Area under the ROC curve on the inner folds, in the same draws; empty where there were no folds.
     simplest_first : sequence of str
-    unstable : collection of candidates
-        Whose rank evidence contradicts itself from one stretch of time to another.
+    wavering : collection of candidates
+        Whose rank evidence contradicts itself from one stretch of time to another, beyond noise.
     growing : mapping of candidate to candidate
         Which one starts from which.
     """
@@ -131,8 +135,8 @@ def choose(
             continue
         gain = interval(areas[challenger] - areas[standing])
         surely = gain.low > 0 and gain.value >= MIN_GAIN
-        ahead = gain.value > 0 if growing.get(challenger) == standing else surely
-        contradicts_itself = challenger in unstable and standing not in unstable
+        ahead = gain.high >= 0 if growing.get(challenger) == standing else surely
+        contradicts_itself = challenger in wavering and standing not in wavering
         passed = ahead and not contradicts_itself
         steps.append(Step(challenger, standing, gain, passed, contradicts_itself))
         standing = challenger if passed else standing

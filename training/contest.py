@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadlight.training import candidates
 from leadlight.training.bootstrap import Accounts, areas, interval
-from leadlight.training.calibration import ENOUGH_FOR_SLOPE
-from leadlight.training.choice import choose
+from leadlight.training.choice import GROWS_OUT_OF, choose
 from leadlight.training.parts import Contest
 from leadlight.training.refit import cross_fitted_calibration, first_validated
 from leadlight.training.search import Budget, search
@@ -64,8 +63,9 @@ def compete(
         fitted[kind] = cross_fitted_calibration(said[kind], learn, rankers[kind].raw(lesson.matrix), seed)
         if len(said[kind].rows):
             ahead[kind] = _areas(said[kind], learn, seed)
-    unstable = [kind for kind, found in fitted.items() if found.unstable and found.conversions >= ENOUGH_FOR_SLOPE]
-    choice = choose(ahead, lesson.kinds, unstable=unstable)
+    wavering = [kind for kind, found in fitted.items() if found.contradicts_itself]
+    growing = GROWS_OUT_OF if len(lesson.leans) > 1 else {}
+    choice = choose(ahead, lesson.kinds, wavering=wavering, growing=growing)
     since = first_validated(said[choice.kind], learn)
     return Contest(lesson, list(folds), params, rankers, tuning, said, ahead, fitted, since, choice, searched)
 

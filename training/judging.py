@@ -38,7 +38,7 @@ class Judge:
     ----------
     rows, block : ndarray of shape (n_validated,), dtype int64
     converted : ndarray of shape (n_validated,), dtype bool
-    lead : ndarray of shape (n_validated,), dtype int64
+    owner : ndarray of shape (n_validated,), dtype int64
     free : bool
         Whether the spread is calibrated too.
     """
@@ -46,7 +46,7 @@ class Judge:
     rows: NDArray[np.int64]
     block: NDArray[np.int64]
     converted: NDArray[np.bool_]
-    lead: NDArray[np.int64]
+    owner: NDArray[np.int64]
     free: bool
 
     @classmethod
@@ -54,7 +54,8 @@ class Judge:
         """Return the judge of a lesson's folds."""
         rows, block = validated(folds)
         converted, lead = lesson.converted[rows], lesson.lead[rows]
-        return cls(rows, block, converted, lead, len(np.unique(lead[converted])) >= ENOUGH_FOR_SLOPE)
+        owner = lead if lesson.owner is None else lesson.owner[rows]
+        return cls(rows, block, converted, owner, len(np.unique(lead[converted])) >= ENOUGH_FOR_SLOPE)
 
     def loss(self, raw: NDArray[np.float64]) -> float:
         """Return the mean log loss of raw log-odds of the validated moments."""
@@ -63,11 +64,11 @@ class Judge:
     def gain(self, raw: NDArray[np.float64], against: NDArray[np.float64]) -> tuple[float, float]:
         """Return how much smaller the sum of losses is than another's, and the noise of that: one standard error.
 
-        The moments of one lead are summed first: they stand and fall together.
+        The moments of one account are summed first: they stand and fall together.
         """
-        _, lead = np.unique(self.lead, return_inverse=True)
-        by_lead = np.bincount(lead, self._losses(against) - self._losses(raw))
-        return float(by_lead.sum()), float(np.sqrt(len(by_lead)) * by_lead.std())
+        _, owner = np.unique(self.owner, return_inverse=True)
+        by_account = np.bincount(owner, self._losses(against) - self._losses(raw))
+        return float(by_account.sum()), float(np.sqrt(len(by_account)) * by_account.std())
 
     def _losses(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         losses = np.empty(len(raw))

@@ -49,6 +49,8 @@ class Lesson:
         What both teams expect; places the points until there is data.
     factor : ndarray of shape (n_moments,), optional
         What each moment counts for beside the share of its lead; by default 1.
+    owner : ndarray of shape (n_moments,), dtype int64, optional
+        Account of each moment: those of one stand and fall together. By default each lead for itself.
     """
 
     catalog: Catalog
@@ -59,6 +61,7 @@ class Lesson:
     account_hidden: NDArray[np.bool_] | None = field(default=None, repr=False)
     base_rate: float | None = None
     factor: NDArray[np.float64] | None = field(default=None, repr=False)
+    owner: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def take(self, rows: NDArray[Any]) -> Lesson:
         """Return the lesson of some of the moments."""
@@ -69,6 +72,7 @@ class Lesson:
             lead=self.lead[rows],
             account_hidden=None if self.account_hidden is None else self.account_hidden[rows],
             factor=None if self.factor is None else self.factor[rows],
+            owner=None if self.owner is None else self.owner[rows],
         )
 
     @property

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from leadlight.core.history import History
 
 __all__ = [
+    "FEWEST_ACCOUNTS",
     "MAX_MOMENTS",
     "AsDrawn",
     "Moments",
     "by_lead_id",
     "draw_dated",
     "draw_flat",
+    "effective",
+    "few_accounts",
     "open_leads",
     "owners",
     "scrambled",
@@ -46,6 +49,9 @@ MAX_MOMENTS: Final = 500_000
 
 FLAT_MOMENT: Final = 2**62
 """When a lead of a flat export without dates is asked about: later than everything. With dates: as it came in."""
+
+FEWEST_ACCOUNTS: Final = 10
+"""Effective number of accounts from which on they are split by and resampled."""
 
 _BULK: Final = 100
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -125,10 +131,33 @@ def shared(lead: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def owners(leads: pd.DataFrame) -> tuple[NDArray[np.int64], list[str]]:
-    """Return each lead's account (else the lead by itself) as a code, and the codes' names."""
-    names = leads["account_id"].where(leads["account_id"].notna(), "lead " + leads["lead_id"])
+    """Return each lead's account (else the lead by itself) as a code, and the codes' names.
+
+    Where a few accounts hold nearly all leads there are too few to split by and to resample: drawn again and again they
+    are always the same, and chance looks certain. Each lead stands for itself then.
+    """
+    alone = "lead " + leads["lead_id"]
+    names = alone if few_accounts(leads) else leads["account_id"].where(leads["account_id"].notna(), alone)
     codes, found = pd.factorize(names)
     return codes.astype(np.int64), [str(name) for name in found]
+
+
+def few_accounts(leads: pd.DataFrame) -> bool:
+    """Whether some leads have accounts, but all leads together lie in too few of them."""
+    named = leads["account_id"].dropna()
+    alone = len(leads) - len(named)
+    return len(named) > 0 and effective(np.r_[named.value_counts(), np.ones(alone)]) < FEWEST_ACCOUNTS
+
+
+def effective(sizes: NDArray[Any]) -> float:
+    """Return how many groups of equal size would be as unequal as these (Kish 1965, Survey Sampling).
+
+    Examples
+    --------
+    >>> effective(np.array([5, 5, 5, 5])), round(effective(np.array([97, 1, 1, 1])), 2)
+    (4.0, 1.06)
+    """
+    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) and sizes.any() else 0.0
 
 
 def share_of(names: Sequence[str], salt: str) -> NDArray[np.float64]:

@@ -24,6 +24,9 @@ __all__ = ["fit", "total"]
 EXPECTED_SPREAD: Final = 0.7
 """Log-odds that one standard deviation of the points is worth before anything is known: an area of about .69."""
 
+UNDECLARED_DOUBT: Final = 3.0
+"""Where no rate was declared the level is that of the data; this only keeps it finite while nobody has converted."""
+
 SPREAD_DOUBT: Final = 0.5
 LEVEL_DOUBT: Final = 0.5
 """Standard deviations of the priors, log-odds; as much as sixteen leads of a balanced sample would say."""
@@ -52,7 +55,7 @@ def fit(
     weight: NDArray[np.float64],
     base_rate: float | None = None,
     *,
-    labelled: NDArray[np.bool_] | None = None,
+    outcome_weight: NDArray[np.float64] | None = None,
 ) -> Additive:
     """Fit the line; a card that ranks the wrong way round gets slope 0, not a reversed sign.
 
@@ -64,15 +67,16 @@ def fit(
     converted : ndarray of shape (n_moments,), dtype bool
         May be False throughout.
     weight : ndarray of shape (n_moments,)
+        Of a moment's points.
     base_rate : float, optional
         What both teams expect; without it the level is that of the data alone.
-    labelled : ndarray of shape (n_moments,), dtype bool, optional
-        Which outcomes are known; by default all.
+    outcome_weight : ndarray of shape (n_moments,), optional
+        Of a moment's outcome, 0 where it is not known; by default ``weight``.
     """
     sums = total(catalog, points, matrix)
     center = float(np.average(sums, weights=weight)) if len(sums) else 0.0
     gap = sums - center
-    known = weight if labelled is None else weight * labelled
+    known = weight if outcome_weight is None else outcome_weight
     intercept, slope = _line(gap, _spread(gap, weight, points), converted, known, base_rate)
     terms = []
     for name, worth in points.items():
@@ -97,14 +101,15 @@ def _line(
     base_rate: float | None,
 ) -> tuple[float, float]:
     """Return level at the mean points and slope a point."""
+    x = gap / spread
     of_data = (float(weight @ converted) + 0.5) / (float(weight.sum()) + 1.0)
-    level = _log_odds(of_data if base_rate is None else base_rate)
-    certain = 1e-6 if base_rate is None else LEVEL_DOUBT**-2
+    level = _log_odds(of_data) if base_rate is None else _level(base_rate, EXPECTED_SPREAD * x)
+    certain = (UNDECLARED_DOUBT if base_rate is None else LEVEL_DOUBT) ** -2
     plausible = np.array([level, EXPECTED_SPREAD]), np.array([certain, SPREAD_DOUBT**-2])
-    found = _most_likely(gap / spread, converted, weight, *plausible)
+    found = _most_likely(x, converted, weight, *plausible)
     if found[1] < 0:
         flat = np.array([level, 0.0]), np.array([certain, 1e9])
-        return float(_most_likely(gap / spread, converted, weight, *flat)[0]), 0.0
+        return float(_most_likely(x, converted, weight, *flat)[0]), 0.0
     return float(found[0]), float(found[1]) / spread
 
 
@@ -128,6 +133,16 @@ def _most_likely(
         if np.abs(step).max() < 1e-10:
             break
     return found
+
+
+def _level(rate: float, tilt: NDArray[np.float64]) -> float:
+    """Return the log-odds at no tilt with which the mean chance is the declared rate; it is found by halving."""
+    low, high = -_LIMIT, _LIMIT
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        mean = float((1.0 / (1.0 + np.exp(-np.clip(middle + tilt, -_LIMIT, _LIMIT)))).mean()) if len(tilt) else 0.0
+        low, high = (middle, high) if mean < rate else (low, middle)
+    return (low + high) / 2 if len(tilt) else _log_odds(rate)
 
 
 def _log_odds(rate: float) -> float:

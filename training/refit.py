@@ -15,6 +15,7 @@ from leadlight.training.bootstrap import Accounts
 from leadlight.training.calibration import Fitted, Taught, calibrate
 from leadlight.training.evidence import gather
 from leadlight.training.features_at import FeaturesAt, hidden_accounts, points_of
+from leadlight.training.moments import shared
 from leadlight.training.points import fit as fit_points
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def lesson_of(agreement: Agreement, at: FeaturesAt, matrix: NDArray[np.float64],
         points_of(agreement),
         account_hidden=hidden,
         base_rate=agreement.base_rate,
+        owner=moments.owner,
     )
 
 
@@ -151,9 +153,12 @@ def points_as_they_are(
     drawn : Moments
     """
     mature = drawn.take(drawn.mature)
-    weight = candidates.Lesson(at.catalog, at.matrix, drawn.converted, drawn.lead).weight
-    given = (at.catalog, points_of(agreement), at.matrix, drawn.converted, weight, agreement.base_rate)
-    line = fit_points(*given, labelled=drawn.mature)
+    outcome_weight = np.zeros(len(drawn))
+    outcome_weight[drawn.mature] = candidates.Lesson(
+        at.catalog, at.matrix[drawn.mature], mature.converted, mature.lead
+    ).weight
+    given = (at.catalog, points_of(agreement), at.matrix, drawn.converted, shared(drawn.lead), agreement.base_rate)
+    line = fit_points(*given, outcome_weight=outcome_weight)
     recipe = _Recipe("scorecard", line, Calibration(0.0, 1.0, np.empty((0, 2))), "points_only")
     return Refitted(*_finished(history, agreement, recipe, at, mature, at.matrix[drawn.mature], reference), None)
 

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from leadlight.core.artifact import Kind, TrainedModel
 from leadlight.core.clock import to_micros
+from leadlight.features.encode import micros_of
 from leadlight.training import candidates, measure, telling
 from leadlight.training.audit.apply import without_leaks
 from leadlight.training.audit.auditor import audit
@@ -32,6 +33,7 @@ from leadlight.training.moments import AsDrawn, Moments, by_lead_id, draw_dated,
 from leadlight.training.parts import Contest, Ground, Outcome
 from leadlight.training.refit import Refitted, lesson_of, points_as_they_are, refit, taught
 from leadlight.training.report import Report
+from leadlight.training.search import Budget
 from leadlight.training.splits import (
     Fold,
     Split,
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
     from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
     from leadlight.training.audit.findings import Audit
-    from leadlight.training.search import Budget
 
     Said = dict[Kind, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
@@ -139,7 +140,7 @@ def _train(job: _Job) -> Trained:
         drawn = draw_flat(history) if history.is_flat else job.draw()
         mature = drawn.moments.take(drawn.moments.mature)
     ground = Ground(drawn, mature, job.split(mature, drawn.gap))
-    why = job.why_points_only(mature)
+    why = job.why_points_only(ground)
     if why is not None:
         return job.serve_points(ground, why)
     refused = _nothing_to_learn_from(ground)
@@ -148,7 +149,7 @@ def _train(job: _Job) -> Trained:
     with job.watch("features"):
         at = job.features(ground)
     with job.watch("candidates on inner folds"):
-        contest = job.contest(ground, at)
+        contest = job.contest(ground, at, job.budget and job.budget.shared_by(1 + len(ground.split.held_out)))
     with job.watch("the one look at the test part"):
         outcome = job.test(ground, at, contest)
     if outcome.verdict.word != "signal":
@@ -225,11 +226,11 @@ class _Job:
         before = None if self.history.is_flat else ground.split.cut
         return FeaturesAt.drawn_up(self.history, self.agreement, ground.mature, ground.split.learn, before)
 
-    def contest(self, ground: Ground, at: FeaturesAt) -> Contest:
+    def contest(self, ground: Ground, at: FeaturesAt, budget: Budget | None) -> Contest:
         """Let the candidates compete on the inner folds of the learning part."""
         lesson = lesson_of(self.agreement, at, at.matrix[ground.split.learn], ground.learn)
         folds = self.folds(ground.learn, ground.drawn.gap)
-        return compete(lesson, ground.learn, folds, seed=self.seed, budget=self.budget)
+        return compete(lesson, ground.learn, folds, seed=self.seed, budget=budget)
 
     def test(self, ground: Ground, at: FeaturesAt, contest: Contest) -> Outcome:
         """Measure all candidates once, after the choice."""
@@ -237,7 +238,11 @@ class _Job:
         accounts = Accounts.draw(test.owner, self.seed)
         everybody = ground.mature.take(ground.split.deployed_test)
         weeks = measure.weeks_of(test, everybody, self.agreement.leads_per_week, flat=self.history.is_flat)
-        said = self._out_of_fold(ground) if ground.split.held_out else _said(contest, at.matrix[ground.split.test])
+        said = (
+            self._out_of_fold(ground, contest)
+            if ground.split.held_out
+            else _said(contest, at.matrix[ground.split.test])
+        )
         examined = {kind: measure.examine(*said[kind], test, accounts, weeks) for kind in contest.lesson.kinds}
         constant = measure.constant_figures(float(ground.learn.converted.mean()), test, accounts)
         chosen = examined[contest.choice.kind]
@@ -248,8 +253,13 @@ class _Job:
         probability = {"status": status, "check": how, "observed_to_expected": ratio, "slope": chosen.slope}
         return Outcome(verdict, contest, examined, constant, probability)
 
-    def _out_of_fold(self, ground: Ground) -> Said:
-        """Return what every held-out fold is told by contests among the others alone, catalog included."""
+    def _out_of_fold(self, ground: Ground, whole_contest: Contest) -> Said:
+        """Return what every held-out fold is told by contests among the others alone, catalog included.
+
+        Each looks at as many settings as the contest of all did, so that the number of trials makes it again.
+        """
+        trials = whole_contest.searched.get("trials")
+        budget = None if trials is None else Budget(trials=trials)
         nobody = np.zeros(len(ground.mature))
         found: Said = {}
         for fold in ground.split.held_out:
@@ -257,15 +267,16 @@ class _Job:
             learn[fold.learn], held[fold.validate] = True, True
             part = replace(ground, split=replace(ground.split, learn=learn, test=held))
             at = self.features(part)
-            for kind, said in _said(self.contest(part, at), at.matrix[held]).items():
+            for kind, said in _said(self.contest(part, at, budget), at.matrix[held]).items():
                 for whole, mine in zip(found.setdefault(kind, (nobody.copy(), nobody.copy())), said, strict=True):
                     whole[held] = mine
         test = ground.split.test
         return {kind: (raw[test], log_odds[test]) for kind, (raw, log_odds) in found.items()}
 
-    def why_points_only(self, mature: Moments) -> str | None:
-        """Say why the hand-picked points are to rank; None where there is something to learn from, or no points."""
-        if not self.agreement.rules:
+    def why_points_only(self, ground: Ground) -> str | None:
+        """Say why the points are to rank; None where there is something to learn from, no points or nobody to rank."""
+        mature = ground.mature
+        if not self.agreement.rules or not len(self._reference(ground)):
             return None
         if self.points_only:
             return "asked for"
@@ -333,15 +344,20 @@ class _Job:
         )
 
     def _reference(self, ground: Ground) -> Moments:
-        """Return the population of scores: leads open on the training day, else the last; all of a flat export."""
+        """Return the population of scores: leads open on the training day, else on the last; all of a flat export.
+
+        In a company's first days nobody may ever have been open on a Monday; then it is everybody who was known.
+        """
         moments = ground.drawn.moments
-        if self.day is not None and not self.history.is_flat:
-            lead = open_leads(self.history, goal_stage=self.agreement.stage, as_of=self.day)
-            if len(lead):
-                at, no = np.full(len(lead), self.day), np.zeros(len(lead), bool)
-                return Moments(lead, at, at, no, no, no, owners(self.history.leads)[0][lead])
+        if self.day is None or self.history.is_flat:
+            return moments
+        lead = open_leads(self.history, goal_stage=self.agreement.stage, as_of=self.day)
+        if not len(lead) and len(moments):
             return moments.take(moments.when == moments.when.max())
-        return moments
+        if not len(lead):
+            lead = np.flatnonzero(micros_of(self.history.leads["recorded_at"]) < self.day)
+        at, no = np.full(len(lead), self.day), np.zeros(len(lead), bool)
+        return Moments(lead, at, at, no, no, no, owners(self.history.leads)[0][lead])
 
     def hand_over(
         self,

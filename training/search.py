@@ -43,6 +43,10 @@ class Budget:
     seconds: float | None = None
     trials: int | None = None
 
+    def shared_by(self, contests: int) -> Budget:
+        """Return the budget of one of several contests: a share of the seconds, or as many trials."""
+        return Budget(None if self.seconds is None else self.seconds / contests, self.trials)
+
     def left(self, done: int, began: float) -> bool:
         """Whether another trial may begin."""
         if self.trials is not None:

@@ -16,6 +16,7 @@ from leadlight.training import measure
 from leadlight.training.bootstrap import DRAWS, interval
 from leadlight.training.drivers import drivers
 from leadlight.training.features_at import HIDDEN_SHARE
+from leadlight.training.moments import FEWEST_ACCOUNTS, few_accounts
 from leadlight.training.report import CalibrationReport, CandidateReport, Report
 
 if TYPE_CHECKING:
@@ -155,6 +156,11 @@ def _more_words(history: History, ground: Ground) -> Iterator[str]:
         yield "No order was given, so figures are optimistic: later leads may differ from earlier ones."
     if any(attribute.known == "exported" for attribute in history.attributes):
         yield "Some attributes are as exported, not as known then: one filled after the outcome would flatter."
+    if few_accounts(history.leads):
+        yield (
+            f"A few accounts hold nearly all leads (as many as fewer than {FEWEST_ACCOUNTS} of one size), too few to "
+            "split by and to resample: each lead stands for itself, and figures say nothing about other accounts."
+        )
     known = history.leads["account_id"].notna()
     if not history.is_flat and known.any() and not known.all():
         yield "Accounts are as exported: if a lead gets one only as it converts, whether it has one gives that away."

@@ -13,7 +13,8 @@ LEADLIGHT = str(Path(sys.executable).with_name("leadlight"))
 
 def leadlight(*arguments, home=None, cwd=None, timeout=280):
     """Run the real command in a process of its own, without this shell's settings."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LEADLIGHT_", "MLFLOW_"))}
+    shell = ("LEADLIGHT_", "MLFLOW_", "COLUMNS")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(shell)}
     if home is not None:
         environment["LEADLIGHT_HOME"] = str(home)
     return subprocess.run(

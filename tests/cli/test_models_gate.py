@@ -59,9 +59,10 @@ def both(tmp_path_factory, models):
 
 @pytest.fixture
 def leadlight(monkeypatch, capsys):
-    """Run a command in this process: exit code, what it printed, what it said."""
+    """Run a command in this process, on a screen of 80 columns: exit code, what it printed, what it said."""
 
     def run(*arguments):
+        monkeypatch.setenv("COLUMNS", "80")
         monkeypatch.setattr(sys, "argv", ["leadlight", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
@@ -71,6 +72,14 @@ def leadlight(monkeypatch, capsys):
         return ended.value.code or 0, out, " ".join(err.split())
 
     return run
+
+
+def column(lines, name):
+    """Read a table's column from top to bottom."""
+    top = next(i for i, line in enumerate(lines) if name in line.split())
+    start = lines[top].index(name)
+    end = lines[top].index(lines[top][start + len(name) :].split()[0], start)
+    return " ".join(" ".join(line[start:end] for line in lines[top + 1 :]).split())
 
 
 def register(registry, model):
@@ -139,21 +148,26 @@ def test_the_gate_refuses_and_only_a_reason_forces(both, leadlight, monkeypatch)
     assert registry.champion() == 2
     client = mlflow.MlflowClient(both.tracking, both.tracking)
     assert client.get_model_version("leadlight", "2").tags["promoted.forced"] == "sales asked for it"
-    out = leadlight("models", "list", "--json")[1]
-    assert "refused; forced:" in out
-    assert json.loads(out.splitlines()[-1])["models"][0]["forced"] == "sales asked for it"
+    *shown, last = leadlight("models", "list", "--json")[1].splitlines()
+    assert column(shown, "gate") == "refused; forced: sales asked for it -"
+    models = json.loads(last)["models"]
+    assert models[0]["forced"] == "sales asked for it"
+    assert all(model["run_id"] in "\n".join(shown).split() for model in models)
 
 
 def test_two_versions_are_compared_lead_by_lead(both, leadlight, data, monkeypatch):
     monkeypatch.setenv("LEADLIGHT_HOME", str(both.home_path))
     code, out, said = leadlight("models", "compare", "2", "1", "--data", data, "--top", 3, "--json")
     assert code == 0, said
-    found = json.loads(out.splitlines()[-1])
+    *shown, last = out.splitlines()
+    found = json.loads(last)
     assert len(found["furthest"]) == 3
     for move in found["furthest"]:
         total = move["base"] + move["calibration"] + sum(why["log_odds"] for why in move["why"])
         assert total == pytest.approx(move["log_odds"][1] - move["log_odds"][0], abs=1e-9)
-    assert "where every lead starts" in out
+        assert any(line.split() == [move["lead_id"], f"{total:+.2f}", "all", "together"] for line in shown)
+    starts = [line.strip().split(maxsplit=1) for line in shown if "where every lead starts" in line]
+    assert starts == [[f"{move['base']:+.2f}", "where every lead starts"] for move in found["furthest"]]
     assert "kind: scorecard before, lightgbm after" in said
 
 

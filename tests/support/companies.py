@@ -47,7 +47,7 @@ def upside_down(history: History) -> History:
 def recipe(kind: Any, **settings: float) -> Recipe:
     """Return a recipe with settings that suit a few thousand leads, but for those given."""
     assert kind in SIMPLEST_FIRST
-    usual = {"scorecard": {}, "logistic": {"strength": 128.0, "lean": 0.0}, "lightgbm": {"trees": 60, "lean": 0.0}}
+    usual = {"scorecard": {}, "logistic": {"strength": 0.1, "lean": 0.0}, "lightgbm": {"trees": 60, "lean": 0.0}}
     return Recipe(kind, {**usual[kind], **settings})
 
 

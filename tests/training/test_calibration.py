@@ -29,6 +29,20 @@ def test_the_line_is_the_maximum_likelihood_one():
     assert (line.intercept, line.slope) == pytest.approx((slow.intercept_[0], slow.coef_[0, 0]), abs=1e-4)
 
 
+@pytest.mark.parametrize("narrow", [1, 100, 10_000])
+@pytest.mark.parametrize("level", [-5.0, 0.0, 50.0])
+def test_a_level_is_found_for_any_slope_however_narrow_the_scores_and_far_off_their_level(narrow, level):
+    """A model that shrinks a lot says little apart, and its slope is steep."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(0, 1.5, 2000)
+    converted = rng.random(2000) < 1 / (1 + np.exp(1 - scores))
+    line = fit_line(scores / narrow + level, converted, slope=1.0 * narrow)
+    assert line.slope == narrow
+    mapped = line(scores / narrow + level)
+    assert (1 / (1 + np.exp(-mapped))).mean() == pytest.approx(converted.mean(), abs=1e-9)
+    assert mapped == pytest.approx(fit_line(scores, converted, slope=1.0)(scores), abs=1e-6)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.floats(-2, 2), st.floats(-3, 3))
 def test_calibration_never_turns_a_ranking_round(seed, slope, intercept):

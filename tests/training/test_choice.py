@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from leadlight.training.bootstrap import Interval
-from leadlight.training.choice import choose, judge, probability_status
+from leadlight.training.choice import GROWS_OUT_OF, choose, judge, probability_status
 
 ORDER = ("scorecard", "logistic", "lightgbm")
 
@@ -22,9 +22,46 @@ def test_a_surely_and_noticeably_better_candidate_takes_the_place():
     [(0.004, 0.0005), (0.02, 0.02)],
     ids=["surely better but too little", "much better but not surely"],
 )
-def test_otherwise_the_simpler_one_stands(gain, spread):
-    found = choose({"scorecard": areas(0.70, 0), "logistic": areas(0.70 + gain, spread)}, ORDER)
-    assert found.kind == "scorecard"
+@pytest.mark.parametrize(("simple", "complicated"), [("scorecard", "lightgbm"), ("logistic", "lightgbm")])
+def test_otherwise_the_simpler_one_stands(simple, complicated, gain, spread):
+    found = choose({simple: areas(0.70, 0), complicated: areas(0.70 + gain, spread)}, (simple, complicated))
+    assert found.kind == simple
+    assert [step.passed for step in found.steps] == [False]
+
+
+@pytest.mark.parametrize(
+    ("gain", "spread"),
+    [(0.004, 0.0005), (0.02, 0.02)],
+    ids=["surely better but too little", "much better but not surely"],
+)
+def test_what_grows_out_of_the_points_takes_their_place_unless_it_is_surely_worse(gain, spread):
+    assert GROWS_OUT_OF == {"logistic": "scorecard"}
+    both = {"scorecard": areas(0.70, 0), "logistic": areas(0.70 + gain, spread)}
+    assert choose(both, ORDER, growing=GROWS_OUT_OF).kind == "logistic"
+    assert choose(both, ORDER).kind == "scorecard"
+    behind = choose({**both, "logistic": areas(0.70 - gain, spread)}, ORDER, growing=GROWS_OUT_OF).kind
+    assert behind == ("scorecard" if spread < gain else "logistic")
+    tie = {**both, "logistic": areas(0.70, 0)}
+    assert choose(tie, ORDER, growing=GROWS_OUT_OF).kind == "logistic"  # a tie is not worse
+
+
+@pytest.mark.parametrize(
+    ("wavering", "kind"),
+    [
+        ((), "lightgbm"),
+        (("lightgbm",), "logistic"),
+        (("logistic",), "lightgbm"),
+        (("logistic", "lightgbm"), "scorecard"),
+        (("scorecard", "logistic", "lightgbm"), "lightgbm"),
+    ],
+)
+def test_what_contradicts_itself_takes_nobodys_place_who_is_steady(wavering, kind):
+    all_three = {"scorecard": areas(0.70), "logistic": areas(0.72, seed=1), "lightgbm": areas(0.74, seed=2)}
+    found = choose(all_three, ORDER, wavering=wavering)
+    assert found.kind == kind
+    for step in found.steps:
+        assert step.contradicts_itself == (step.challenger in wavering and step.against not in wavering)
+        assert step.passed == (not step.contradicts_itself)
 
 
 def test_trees_are_compared_with_what_stands_not_with_what_fell():

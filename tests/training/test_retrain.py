@@ -105,7 +105,16 @@ def whole(home, version):
 def test_a_first_model_with_a_signal_is_promoted_and_every_step_is_a_line(home):
     assert whole(home, 1)
     steps = [line.split(":")[0] for line in home.lines]
-    assert list(dict.fromkeys(steps)) == ["train", "verdict", "register", "gate", "done"]
+    assert list(dict.fromkeys(steps)) == ["train", "audit", "verdict", "register", "gate", "done"]
+
+
+def test_a_leak_that_the_audit_found_is_named_once_and_is_not_in_the_model(home):
+    """The simulated company fills in one attribute only when the deal is done."""
+    said = [line for line in home.lines if line.startswith("audit")]
+    assert len(said) == 1
+    assert said[0].startswith("audit: contract_term is left out: proved leak")
+    assert "contract_term" in {attribute.name for attribute in home.past.attributes}
+    assert "contract_term" not in " ".join(Registry(home.settings).load("1")[0].catalog.columns)
 
 
 def test_the_same_data_twice_is_nothing_new(home):

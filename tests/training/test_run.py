@@ -15,6 +15,7 @@ from leadlight.core.artifact import encode_frame, load, save
 from leadlight.core.clock import DAY
 from leadlight.core.history import FlatOutcome
 from leadlight.core.source import read_history
+from leadlight.serving.batch import score_history
 from leadlight.training import simulate as simulator
 from leadlight.training.moments import open_leads, share_of
 from leadlight.training.run import train
@@ -71,7 +72,8 @@ def test_a_simulated_company_trains_end_to_end(trained):
         assert {"auc", "average_precision", "top_10", "top_20", "precision_at_capacity"} <= candidate.ranking.keys()
         assert {"log_loss", "brier", "calibration_error"} <= candidate.calibrated.keys() == candidate.raw.keys()
     assert report.deployed["test"].moments > report.split["test"].moments
-    assert set(trained.plots) == {"plots/reliability.svg", "plots/roc.svg", "plots/gains.svg"}
+    names = ("reliability", "roc", "gains", "base_rate", "segments")
+    assert set(trained.plots) == {f"plots/{name}.svg" for name in names}
     assert all(text.startswith("<svg") for text in trained.plots.values())
 
 
@@ -304,34 +306,83 @@ def card():
     return parse('[[scorecard]]\nwhen = { attribute = "x", at_least = 0 }\npoints = 10\n')
 
 
-@pytest.mark.parametrize(
-    ("table", "says"),
-    [
-        (flat(1), "no mature moment"),
-        (flat(40, strength=0.0), "converted"),
-        (history([{"lead_id": "a", "created_at": "2025-01-01"}], ended_at="2026-01-01"), "no"),
-        (history([{"lead_id": str(i), "created_at": "2025-12-20"} for i in range(50)], ended_at="2026-01-01"), "no"),
-        (history([{"lead_id": str(i), "created_at": "2025-01-01"} for i in range(50)], ended_at="2026-01-01"), "no"),
-    ],
-    ids=["one lead", "few conversions", "one dated lead", "nothing mature", "nobody converted"],
-)
-@pytest.mark.parametrize("agreement", [parse(""), card()], ids=["no card", "card"])
-def test_too_little_is_said_clearly_and_never_a_traceback(table, says, agreement):
-    found = train(table, agreement)
+def dated(n, created_at, converted=0):
+    """A dated export of a number, as it was on 2026-01-01; some leads become customers within a month."""
+    day = micros(created_at)
+    leads = [{"lead_id": str(i), "created_at": day, "x": float(i % 5 - 2)} for i in range(n)]
+    won = [{"lead_id": str(i), "occurred_at": day + (5 + i % 20) * DAY, "stage": "customer"} for i in range(converted)]
+    return history(leads, stage_changes=won, ended_at="2026-01-01")
+
+
+def one_outcome(outcome):
+    table = flat(200)
+    return replace(table, outcome=replace(table.outcome, converted=pd.Series([outcome] * 200)))
+
+
+TOO_LITTLE = {
+    "one lead": (flat(1), "no mature moment"),
+    "few conversions": (flat(40, strength=0.0), "converted"),
+    "everybody converted": (one_outcome(True), "every lead"),
+    "no lead converted": (one_outcome(False), "no lead"),
+    "one dated lead": (dated(1, "2025-01-01"), "no"),
+    "nothing mature": (dated(50, "2025-12-20"), "no mature moment"),
+    "nobody converted": (dated(50, "2025-01-01"), "no"),
+    "few dated conversions": (dated(60, "2025-01-01", converted=30), "no"),
+}
+
+
+@pytest.mark.parametrize(("table", "says"), TOO_LITTLE.values(), ids=TOO_LITTLE)
+def test_too_little_without_points_is_said_clearly_and_never_a_traceback(table, says):
+    found = train(table, parse(""))
     assert found.verdict == "cannot_tell"
     assert found.model is None
+    assert found.input_example.empty
     assert says in found.report.verdict.text
     assert found.report.verdict.conversions_that_would_tell > 0
     json.dumps(found.report.to_dict(), allow_nan=False)
 
 
-@pytest.mark.parametrize("outcome", [True, False])
-def test_one_outcome_only_is_said(outcome):
-    table = flat(200)
-    table = replace(table, outcome=replace(table.outcome, converted=pd.Series([outcome] * 200)))
-    found = train(table, card())
-    assert found.verdict == "cannot_tell"
-    assert ("every lead" if outcome else "no lead") in found.report.verdict.text
+@pytest.mark.parametrize("table", [table for table, _ in TOO_LITTLE.values()], ids=TOO_LITTLE)
+@pytest.mark.parametrize("base_rate", [None, 0.09])
+def test_too_little_with_points_is_ranked_by_the_points_as_they_are_and_no_chance_is_told(table, base_rate, tmp_path):
+    found = train(table, replace(card(), base_rate=base_rate))
+    assert (found.verdict, found.model.kind) == ("points_only", "scorecard")
+    assert "The hand-picked points rank" in found.report.verdict.text
+    assert "learning begins at 40 of each" in found.report.verdict.text
+    json.dumps(found.report.to_dict(), allow_nan=False)
+    save(found.model, tmp_path)
+    model = load(tmp_path)
+    scored = pd.concat(score_history(model, table))
+    assert len(scored) > 0
+    assert model.probability_status == "points_only"
+    assert scored["probability"].isna().all()
+    x = table.leads.set_index("lead_id")["x"].loc[scored["lead_id"]].to_numpy()
+    assert scored["scorecard_points"].tolist() == [10.0 if high else 0.0 for high in x >= 0]
+    assert np.array_equal(scored["log_odds"].rank(method="dense"), scored["scorecard_points"].rank(method="dense"))
+
+
+@pytest.mark.parametrize(
+    ("table", "counted"),
+    [
+        (flat(1), "{won} leads converted and {others} did not"),
+        (one_outcome(True), "200 leads converted and 0 did not"),
+        (one_outcome(False), "0 leads converted and 200 did not"),
+        (dated(50, "2025-12-20"), "0 leads converted and 0 did not"),
+        (dated(60, "2025-01-01", converted=30), "30 leads converted and 30 did not"),
+    ],
+)
+def test_what_there_is_to_learn_from_is_counted_in_leads_of_either_outcome(table, counted):
+    won = int(table.outcome.converted.sum()) if table.outcome is not None else 0
+    said = train(table, card()).report.verdict.text
+    assert counted.format(won=won, others=1 - won) in said
+
+
+@pytest.mark.parametrize(("won", "others", "word"), [(40, 39, "points_only"), (39, 40, "points_only"), (40, 40, None)])
+def test_learning_begins_at_forty_leads_of_either_outcome(won, others, word):
+    table = flat(won + others)
+    shuffled = pd.Series(np.random.default_rng(0).permutation([True] * won + [False] * others))
+    found = train(replace(table, outcome=replace(table.outcome, converted=shuffled)), card())
+    assert (found.verdict == "points_only") == (word is not None)
 
 
 def test_columns_without_a_value_and_constants_do_no_harm():
@@ -339,6 +390,15 @@ def test_columns_without_a_value_and_constants_do_no_harm():
     leads = table.leads.assign(x=np.nan)
     found = train(replace(table, leads=leads), parse(""))
     assert found.verdict in {"no_signal", "cannot_tell"}
+
+
+@pytest.mark.parametrize("order_by", ["column", "none"])
+@pytest.mark.parametrize("agreement", [parse(""), card()], ids=["no card", "card"])
+def test_an_export_in_which_nothing_differs_has_no_signal_and_is_no_traceback(order_by, agreement):
+    table = flat(400, order_by=order_by)
+    found = train(replace(table, leads=table.leads.assign(x=1.0, word="same")), agreement)
+    assert found.verdict == "no_signal"
+    json.dumps(found.report.to_dict(), allow_nan=False)
 
 
 def test_the_reference_is_every_lead_that_is_open_on_the_training_day_once(company, trained):

@@ -27,7 +27,7 @@ _PARTS: Final = (
 )
 """Parts of a report without which there is no card."""
 
-_LATER: Final = {"audit": None, "closer": None, "drivers": None, "monotone": {}, "searched": {}}
+_LATER: Final[Mapping[str, Any]] = {"audit": None, "closer": None, "drivers": None, "monotone": {}, "searched": {}}
 """Parts that earlier releases did not report: what they would tell is left out then."""
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"

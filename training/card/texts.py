@@ -55,7 +55,7 @@ def number(value: float | None, digits: int | str = 3) -> str:
 
     Examples
     --------
-    >>> number(0.7049), number(0.345, "%"), number(None), number(-0.0004)
+    >>> number(0.7049), number(0.346, "%"), number(None), number(-0.0004)
     ('0.705', '35 %', '–', '0.000')
     """
     if value is None:

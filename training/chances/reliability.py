@@ -17,6 +17,7 @@ from leadlight.training.bootstrap import Accounts, Interval, interval
 from leadlight.training.chances.shares import counted, distinct, effective_number, in_words, wilson
 from leadlight.training.holm import holm, upper_tail
 from leadlight.training.metrics import bins_of
+from leadlight.training.moments import FEWEST_ACCOUNTS, effective
 from leadlight.training.population import WARM_TO_HOT
 
 if TYPE_CHECKING:
@@ -84,8 +85,10 @@ class Group:
     ratio : Interval
         Observed / expected; 1 is perfect. Not a number where nobody converted in the draws.
     moments, leads, conversions : int
+    accounts : float
+        Effective number of accounts of the leads that converted.
     judged : bool
-        Whether enough leads converted.
+        Whether enough leads converted, in enough accounts.
     p_value : float or None
         Of being off by no more than the tolerance, adjusted for the number of groups (Holm); None if not judged.
     off : bool
@@ -100,6 +103,7 @@ class Group:
     moments: int
     leads: int
     conversions: int
+    accounts: float
     judged: bool = False
     p_value: float | None = None
     off: bool = False
@@ -238,6 +242,7 @@ class _Asked:
 
     def _group(self, name: str, inside: NDArray[np.bool_], ratio: NDArray[np.float64]) -> Group:
         came = self.test.converted & inside
+        lead, first = np.unique(self.test.lead[came], return_index=True)
         return Group(
             name=name,
             promised=float(self.p[inside].mean()),
@@ -245,24 +250,31 @@ class _Asked:
             ratio=interval(ratio),
             moments=int(inside.sum()),
             leads=distinct(self.test.lead[inside]),
-            conversions=distinct(self.test.lead[came]),
+            conversions=len(lead),
+            accounts=effective(np.unique(self.test.owner[came][first], return_counts=True)[1]),
         )
 
 
 def _by_size(asked: _Asked, segments: Mapping[str, NDArray[np.bool_]]) -> tuple[list[Group], list[Group]]:
     """Return the segments that can be judged, the small ones pooled last if they can together, and the small ones."""
     every = asked.groups(segments)
-    large = [group for group in every if group.conversions >= ENOUGH_TO_JUDGE]
-    small = [group for group in every if group.conversions < ENOUGH_TO_JUDGE]
+    large = [group for group in every if _enough(group)]
+    small = [group for group in every if not _enough(group)]
     if len(small) > 1:
         together = asked.groups({TOGETHER: np.any([segments[group.name] for group in small], axis=0)})
-        large += [group for group in together if group.conversions >= ENOUGH_TO_JUDGE]
+        large += [group for group in together if _enough(group)]
     return large, small
+
+
+def _enough(group: Group) -> bool:
+    """Whether a group can be judged: enough leads converted, and not all in a few accounts that drawing can't part."""
+    several = group.accounts >= FEWEST_ACCOUNTS and group.ratio.low > 0
+    return group.conversions >= ENOUGH_TO_JUDGE and several
 
 
 def _judged(groups: Sequence[Group]) -> tuple[Group, ...]:
     """Say which groups are off by more than the tolerance, Holm over those that are large enough; put it in words."""
-    enough = [group for group in groups if group.conversions >= ENOUGH_TO_JUDGE]
+    enough = [group for group in groups if _enough(group)]
     adjusted = dict(zip((g.name for g in enough), holm([_p_value(group.ratio) for group in enough]), strict=True))
     done = []
     for group in groups:
@@ -289,7 +301,10 @@ def _sentence(group: Group) -> str:
     counts = f"{_of_leads(group.moments, group.leads)}, {counted(group.conversions, 'lead')} converted"
     said = f"{who}: {in_words(group.promised)} was promised, {in_words(group.observed)} converted"
     if not group.judged:
-        return f"{said} ({counts}): too small to judge."
+        few = group.conversions < ENOUGH_TO_JUDGE
+        return (
+            f"{said} ({counts}): {'too small to judge' if few else 'its conversions lie in too few accounts to judge'}."
+        )
     ratio = f"{group.ratio.value:.2f} times as many as promised ({group.ratio.low:.2f} to {group.ratio.high:.2f}"
     verdict = "off by more than a quarter, beyond noise" if group.off else "not off by more than a quarter beyond noise"
     return f"{said}, {ratio}; {counts}): {verdict}."
@@ -311,4 +326,4 @@ def _about_segments(judged: Sequence[Group], small: Sequence[Group]) -> Iterator
         yield f"No segment that can be judged ({len(judged)}) is off by more than a quarter beyond noise."
     if small:
         names = ", ".join(group.name for group in small)
-        yield f"Too small to judge (fewer than {ENOUGH_TO_JUDGE} leads converted): {names}."
+        yield f"Too small to judge (fewer than {ENOUGH_TO_JUDGE} leads converted, or in too few accounts): {names}."

@@ -14,6 +14,7 @@ import numpy as np
 from leadlight.training.bootstrap import Accounts, Interval, areas, interval
 from leadlight.training.gate.moments import ENOUGH
 from leadlight.training.holm import holm
+from leadlight.training.moments import FEWEST_ACCOUNTS, effective
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -190,8 +191,8 @@ def judge_segments(pair: Pair, masks: Masks, left_out: Mapping[str, str] | None 
     ----------
     masks : mapping of name to ndarray of shape (n_moments,), dtype bool
     """
-    counts = {name: pair.moments.take(mask).conversions for name, mask in masks.items()}
-    small = {name: n for name, n in counts.items() if n < ENOUGH}
+    inside = {name: pair.moments.take(mask) for name, mask in masks.items()}
+    small = {name: moments.conversions for name, moments in inside.items() if not _enough(moments)}
     found = [_look(name, pair.take(mask)) for name, mask in _large_enough(pair, masks, small)]
     found = [segment for segment in found if np.isfinite(segment.area_fall).all()]
     adjusted = holm([chance for segment in found for chance in segment.chances])
@@ -205,8 +206,15 @@ def _large_enough(pair: Pair, masks: Masks, small: Mapping[str, int]) -> Iterato
     yield from ((name, mask) for name, mask in masks.items() if name not in small)
     if len(small) > 1:
         together = np.logical_or.reduce([masks[name] for name in small])
-        if pair.moments.take(together).conversions >= ENOUGH:
+        if _enough(pair.moments.take(together)):
             yield POOLED, together
+
+
+def _enough(moments: Moments) -> bool:
+    """Whether a segment can be judged: enough leads converted, and not all in a few accounts."""
+    lead, first = np.unique(moments.lead[moments.converted], return_index=True)
+    sizes = np.unique(moments.owner[moments.converted][first], return_counts=True)[1]
+    return len(lead) >= ENOUGH and effective(sizes) >= FEWEST_ACCOUNTS
 
 
 def _look(name: str, pair: Pair) -> Segment:

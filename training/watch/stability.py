@@ -146,8 +146,8 @@ def stability_index(then: NDArray[Any], now: NDArray[Any]) -> NDArray[np.float64
     --------
     >>> float(stability_index(np.array([500, 500]), np.array([500, 500])))
     0.0
-    >>> round(float(stability_index(np.array([500, 500]), np.array([400, 600]))), 3)
-    0.041
+    >>> round(float(stability_index(np.array([500, 500]), np.array([400, 600]))), 4)
+    0.0405
     """
     before, after = then + _SPARE, now + _SPARE
     p = before / before.sum(axis=-1, keepdims=True)

@@ -142,5 +142,5 @@ def test_a_report_of_an_earlier_release_tells_what_it_has(trained):
 
 
 def test_what_is_no_report_is_refused_by_what_it_lacks():
-    with pytest.raises(ModelContractError, match="Version 5 has no report of a training run.*candidates"):
+    with pytest.raises(ModelContractError, match=r"Version 5 has no report of a training run.*candidates"):
         render({"verdict": {}}, {}, Standing(5))
