@@ -86,6 +86,8 @@ class _Drawing:
     names: Names = field(default_factory=Names)
     about: dict[tuple[str, str], Topic] = field(default_factory=dict)
     """Topic of each (subject, name) that a rule may ask about."""
+    unjudged: dict[tuple[str, str], Topic] = field(default_factory=dict)
+    """Topic of each (subject, name) that some rule asks about in vain: apart, so that the next rule does so too."""
 
     def add(self, features: Iterable[Feature], topics: Iterable[Topic]) -> None:
         """Take in what a family has drawn."""
@@ -145,11 +147,9 @@ class _Drawing:
     def rule(self, rule: Rule) -> None:
         """Add the 0/1 column of a hand-picked rule."""
         name, when = f"card.{rule.name}", rule.when
-        topic = self.about.get((when.subject, when.name))
-        why_not = _cannot_judge(when, self.vocabulary, topic)
-        if topic is None:
-            topic = self._unjudged(when)
+        topic = self._topic_of(when)
         self.topics.setdefault(topic.name, topic)
+        why_not = _cannot_judge(when, self.vocabulary)
         if why_not is not None:
             self.left_out[name] = why_not
             self.features.append(profile.never_feature(name, topic))
@@ -160,11 +160,16 @@ class _Drawing:
         else:
             self.features.append(profile.card_feature(name, when, topic, self.vocabulary.attributes[when.name]))
 
-    def _unjudged(self, when: Condition) -> Topic:
-        components: dict[str, Component] = {"activity": "interest", "attribute": "fit", "stage": "cycle"}
-        topic = topics.unjudged_topic(self.names.topic(when.name, fallback="rule"), components[when.subject], when.name)
-        self.about[when.subject, when.name] = topic
-        return topic
+    def _topic_of(self, when: Condition) -> Topic:
+        """Return what a rule is about; all that ask for the same in vain share a topic."""
+        asked = when.subject, when.name
+        if asked in self.about:
+            return self.about[asked]
+        if asked not in self.unjudged:
+            components: dict[str, Component] = {"activity": "interest", "attribute": "fit", "stage": "cycle"}
+            name = self.names.topic(when.name, fallback="rule")
+            self.unjudged[asked] = topics.unjudged_topic(name, components[when.subject], when.name)
+        return self.unjudged[asked]
 
     def vocabulary_used(self) -> Vocabulary:
         """Return the vocabulary with the attributes that some feature looks at."""
@@ -187,9 +192,16 @@ def _says_nothing(attribute: Attribute, values: pd.Series[Any], levels: tuple[st
     return None
 
 
-def _cannot_judge(when: Condition, vocabulary: Vocabulary, topic: Topic | None) -> str | None:
+def _is_there(when: Condition, vocabulary: Vocabulary) -> bool:
+    """Whether the history has what a rule asks about; a dated one has every activity, if only that nobody did it."""
+    if when.subject == "attribute":
+        return when.name in vocabulary.attributes
+    return when.name in vocabulary.activity_types if when.subject == "activity" else bool(vocabulary.stages)
+
+
+def _cannot_judge(when: Condition, vocabulary: Vocabulary) -> str | None:
     """Return why a rule can't be judged on this history; None where it can."""
-    if topic is None:
+    if not _is_there(when, vocabulary):
         return f"the history has no {when.subject} {when.name!r}: this rule never applies"
     kind = vocabulary.attributes.get(when.name) if when.subject == "attribute" else None
     if kind == "category" and (when.at_least is not None or when.at_most is not None):

@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from leadlight.features.welcome import is_welcome, words_of
+
 __all__ = [
     "ACTIVITIES",
     "Noun",
@@ -29,7 +31,7 @@ __all__ = [
 
 
 class Noun(NamedTuple):
-    """How an activity is called, who does it, and whether it is a voluntary act towards us."""
+    """How an activity is called, who does it, and whether it surely is a person's voluntary act towards us."""
 
     en: str
     en_many: str
@@ -41,8 +43,15 @@ class Noun(NamedTuple):
 
 
 ACTIVITIES: Final[Mapping[str, Noun]] = {
-    "web_visit": Noun("web visit", "web visits", "visita web", "visitas web"),
-    "page_view": Noun("page view", "page views", "página vista", "páginas vistas"),
+    # Bots, mail scanners and privacy relays visit, click and open as often as people do: no voluntary acts.
+    "web_visit": Noun("web visit", "web visits", "visita web", "visitas web", voluntary=False),
+    "page_view": Noun("page view", "page views", "página vista", "páginas vistas", voluntary=False),
+    "email_click": Noun(
+        "email click", "email clicks", "clic en correo", "clics en correo", feminine=False, voluntary=False
+    ),
+    "email_open": Noun(
+        "email open", "email opens", "apertura de correo", "aperturas de correo", voluntary=False
+    ),
     "pricing_view": Noun("pricing page view", "pricing page views", "visita a precios", "visitas a precios"),
     "form_fill": Noun("form fill", "form fills", "formulario enviado", "formularios enviados", feminine=False),
     "demo_request": Noun("demo request", "demo requests", "solicitud de demo", "solicitudes de demo"),
@@ -60,13 +69,8 @@ ACTIVITIES: Final[Mapping[str, Noun]] = {
     ),
     "event_attended": Noun("event attended", "events attended", "asistencia a evento", "asistencias a evento"),
     "chat": Noun("chat", "chats", "chat", "chats", feminine=False),
-    "email_click": Noun("email click", "email clicks", "clic en correo", "clics en correo", feminine=False),
     "email_reply": Noun("email reply", "email replies", "respuesta por correo", "respuestas por correo"),
     "inbound_call": Noun("inbound call", "inbound calls", "llamada recibida", "llamadas recibidas"),
-    # Opened by mail scanners and privacy relays as often as by people: no voluntary act.
-    "email_open": Noun(
-        "email open", "email opens", "apertura de correo", "aperturas de correo", voluntary=False
-    ),
     "unsubscribe": Noun("unsubscribe", "unsubscribes", "baja", "bajas", voluntary=False),
     "email_unsubscribe": Noun("unsubscribe", "unsubscribes", "baja", "bajas", voluntary=False),
     "job_page_view": Noun(
@@ -204,10 +208,6 @@ _LEVELS: Final[Mapping[str, tuple[str, str]]] = {
     "false": ("no", "no"),
 }
 
-_UNWELCOME: Final = re.compile(
-    r"unsub|bounce|complain|spam|no.?show|cancel|opt.?out|declin|reject|refus|career|job", re.I
-)
-
 
 def tidy(name: str) -> str:
     """Return a name as a label; braces would be taken for a template's and become parentheses.
@@ -232,10 +232,14 @@ def doer(kind: str) -> str | None:
 
 
 def is_voluntary(kind: str, doers: Mapping[str, str]) -> bool:
-    """Whether a type is surely a lead's own voluntary act towards us, so that more of it may only raise."""
+    """Whether a type is surely a lead's own voluntary act towards us, so that more of it may only raise.
+
+    A usual word means the same however it is spelled; of any other every word has to be understood.
+    """
     if doers.get(kind) != "lead":
         return False
-    return ACTIVITIES[kind].voluntary if kind in ACTIVITIES else not _UNWELCOME.search(kind)
+    usual = ACTIVITIES.get(kind) or ACTIVITIES.get("_".join(words_of(kind)))
+    return usual.voluntary if usual else is_welcome(kind)
 
 
 def type_name(kind: str, language: str) -> str:

@@ -19,11 +19,17 @@ from leadlight.features.build import build, check_primitives
 from leadlight.features.catalog import draw_up, merge_groups
 from leadlight.features.checks import known_before
 from leadlight.features.timeline import Moments, Timeline
+from leadlight.features.words import ACTIVITIES
 from strategies import RULES, World, moments, worlds
 
 
 def leads(n: int, **columns: Any) -> list[dict[str, Any]]:
     return [{"lead_id": f"L{i}", "created_at": "2025-01-01", **{k: v(i) for k, v in columns.items()}} for i in range(n)]
+
+
+def flat_history(**columns: Any) -> Any:
+    rows = [{**row, "created_at": None} for row in leads(30, **columns)]
+    return history(rows, outcome=FlatOutcome(pd.Series([False] * 30), "none", pd.Series([0] * 30), "Converted"))
 
 
 def draw(h: Any, *rules: Rule, **more: Any) -> Catalog:
@@ -107,19 +113,77 @@ def test_a_rare_activity_type_joins_the_others_unless_a_rule_names_it() -> None:
 
 
 def test_who_does_it_decides_component_and_direction() -> None:
-    acts = [
-        {"lead_id": f"L{i}", "type": word, "occurred_at": "2025-02-01"}
-        for i in range(30)
-        for word in ("call", "web_visit", "email_open", "mystery", "newsletter_sent", "unsubscribed_all")
-    ]
+    acts = acts_of("call", "web_visit", "pricing_view", "mystery", "newsletter_sent", "unsubscribed_all")
     catalog = draw(history(leads(30), acts, doers={"unsubscribed_all": "lead", "mystery": "system"}))
     found = {f.name: (f.component, f.monotone) for f in catalog.features}
-    assert found["web_visit.count_30d"] == ("interest", 1)
-    assert found["web_visit.days_since"] == ("interest", -1)
-    assert found["email_open.count_30d"] == ("interest", 0)
+    assert found["pricing_view.count_30d"] == ("interest", 1)
+    assert found["pricing_view.days_since"] == ("interest", -1)
+    assert found["web_visit.count_30d"] == found["web_visit.days_since"] == ("interest", 0)
     assert found["unsubscribed_all.count_30d"] == ("interest", 0)
     assert found["call.count_30d"] == found["newsletter_sent.count_30d"] == ("cycle", 0)
     assert found["mystery.days_since"] == ("cycle", 0)
+
+
+def acts_of(*kinds: str) -> list[dict[str, Any]]:
+    """Thirty leads that did all of it; acts have a value and a channel."""
+    when = {"occurred_at": "2025-02-01", "channel": "web", "value": 2.0}
+    return [{"lead_id": f"L{i}", "type": kind, **when} for i in range(30) for kind in kinds]
+
+
+SIGNS = {"activity_count": 1, "activity_decay": 1, "activity_days_since": -1}
+"""What may be bound at all: NaN in these means "never did it", nowhere "not known"."""
+
+
+def everything() -> Catalog:
+    """A catalog of every family, with all the usual words for what a lead does."""
+    kinds = [kind for kind, word in ACTIVITIES.items() if word.doer == "lead" and kind[0] != "("]
+    h = history(
+        leads(30, account_id=lambda i: f"A{i % 9}", employees=lambda i: i or None, source=lambda i: "ab"[i % 2]),
+        [*acts_of(*kinds), {"lead_id": "L0", "type": "rare", "occurred_at": "2025-02-01"}],
+        [{"lead_id": f"L{i}", "stage": "customer", "occurred_at": "2025-02-02"} for i in range(30)],
+        doers=dict.fromkeys([*kinds, "rare"], "lead"),
+    )
+    rules = (Rule("asked", Condition("activity", "demo_request"), 5), Rule("known", SOURCE_KNOWN, 1))
+    return draw(h, *rules)
+
+
+SOURCE_KNOWN = Condition("attribute", "source", known=True)
+
+
+def test_nothing_whose_missing_value_means_not_known_is_bound() -> None:
+    features = everything().features
+    families = {f.primitive.split("_")[0] for f in features}
+    assert families == {"activity", "stage", "lead", "account", "attribute", "card"}
+    assert {f.primitive: f.monotone for f in features if f.monotone} == SIGNS
+    assert {f.params["type"] for f in features if f.monotone} == {
+        kind for kind, word in ACTIVITIES.items() if word.voluntary
+    }
+
+
+def test_a_family_is_bound_as_a_whole_or_not_at_all() -> None:
+    families: dict[str, set[int]] = {}
+    for feature in everything().features:
+        if feature.primitive in SIGNS:
+            families.setdefault(feature.params["type"], set()).add(feature.monotone * SIGNS[feature.primitive])
+    assert {kind: len(pushes) for kind, pushes in families.items()} == dict.fromkeys(families, 1)
+    assert families["web_visit"] == families["(any)"] == families["(other)"] == {0}
+    assert families["form_fill"] == {1}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(world=worlds(), as_of=moments)
+def test_a_bound_column_is_missing_only_where_the_act_was_never_done(world: World, as_of: int) -> None:
+    catalog, h = draw_up(world.history(), rules=RULES, goal_stage="sql", min_leads=1), world.history()
+    asked = Moments(np.arange(len(h.leads)), np.full(len(h.leads), as_of))
+    rows = build(
+        catalog, Timeline.from_history(h, catalog.vocabulary), asked, account_known=np.zeros(len(h.leads), bool)
+    )
+    before = [a for a in world.activities if max(a["occurred_at"], a["recorded_at"]) < as_of]
+    for column, feature in enumerate(catalog.features):
+        if feature.monotone:
+            did = {a["lead_id"] for a in before if a["type"] == feature.params["type"]}
+            never = [lead not in did and feature.monotone < 0 for lead in h.leads["lead_id"]]
+            assert np.isnan(rows[:, column]).tolist() == never
 
 
 def test_an_attribute_and_an_activity_of_one_name_are_kept_apart() -> None:
@@ -134,10 +198,8 @@ def test_an_attribute_and_an_activity_of_one_name_are_kept_apart() -> None:
 
 
 def test_a_flat_history_has_profile_features_and_a_column_for_every_rule() -> None:
-    rows = [{**row, "created_at": None} for row in leads(30, source=lambda i: "ab"[i % 2])]
-    outcome = FlatOutcome(pd.Series([False] * 30), "none", pd.Series([0] * 30), "Converted")
     catalog = draw(
-        history(rows, outcome=outcome),
+        flat_history(source=lambda i: "ab"[i % 2]),
         Rule("demo", Condition("activity", "demo_request"), 25),
         Rule("source", Condition("attribute", "source", any_of=("a",)), 5),
         Rule("at", Condition("stage", "stage", any_of=("mql",)), 5),
@@ -161,6 +223,57 @@ def test_a_rule_that_can_never_be_met_is_named_and_counts_nothing(condition: Con
     catalog = draw(h, Rule("never", condition, 5))
     assert "card.never" in catalog.left_out
     assert values(catalog, h, [0, 1])[:, -1].tolist() == [0.0, 0.0]
+
+
+ABSENT = {
+    "attribute": (
+        Condition("attribute", "horoscope", any_of=("leo",)),
+        Condition("attribute", "horoscope", known=False),
+    ),
+    "activity": (Condition("activity", "demo", within_days=30), Condition("activity", "demo", at_most=0)),
+    "stage": (Condition("stage", "stage", any_of=("mql",)), Condition("stage", "stage", any_of=("sql",))),
+}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("subject", ABSENT)
+def test_of_several_rules_on_what_a_flat_export_lacks_each_is_named_and_counts_nothing(
+    subject: str, first: int
+) -> None:
+    two = ABSENT[subject]
+    rules = [Rule(f"r{i}", condition, 5) for i, condition in enumerate((two[first], two[1 - first], two[first]))]
+    h = flat_history(source=lambda i: "ab"[i % 2])
+    catalog = draw(h, *rules, Rule("source", SOURCE_KNOWN, 1), min_leads=1)
+    assert set(catalog.left_out) == {"card.r0", "card.r1", "card.r2"}
+    assert len(set(catalog.left_out.values())) == 1
+    assert values(catalog, h, [0, 1])[:, 1:].tolist() == [[0, 0, 0, 1]] * 2
+    assert len({f.topic for f in catalog.features[1:4]}) == 1
+    assert {f.component for f in catalog.features[1:4]} == {
+        {"attribute": "fit", "activity": "interest"}.get(subject, "cycle")
+    }
+
+
+def test_of_several_rules_on_what_a_dated_history_lacks_each_is_judged_as_alone() -> None:
+    h = history(leads(30))
+    conditions = [condition for two in ABSENT.values() for condition in two] * 2
+    rules = [Rule(f"r{i}", condition, 5) for i, condition in enumerate(conditions)]
+    catalog = draw(h, *rules)
+    rows = values(catalog, h, [0])
+    for rule in rules:
+        alone = draw(h, rule)
+        name = f"card.{rule.name}"
+        assert rows[0, catalog.position[name]] == values(alone, h, [0])[0, alone.position[name]]
+        assert catalog.left_out.get(name) == alone.left_out.get(name)
+    assert set(catalog.left_out) == {f"card.r{i}" for i, when in enumerate(conditions) if when.subject == "attribute"}
+
+
+def test_what_a_rule_asks_for_in_vain_does_not_take_the_name_of_what_is_there() -> None:
+    h = flat_history(demo=lambda i: i)
+    absent, there = Condition("activity", "demo"), Condition("attribute", "demo", at_least=1)
+    catalog = draw(h, Rule("a", absent, 1), Rule("b", there, 1), Rule("c", absent, 1))
+    assert set(catalog.left_out) == {"card.a", "card.c"}
+    assert [f.topic for f in catalog.features] == ["demo", "rule.demo", "demo", "rule.demo"]
+    assert values(catalog, h, [0, 2])[:, 1:].tolist() == [[0, 0, 0], [0, 1, 0]]
 
 
 def test_topics_that_move_together_are_one_reason_within_a_component() -> None:
