@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from leadlight.core.contributions import Additive, Boosted
+from leadlight.training.unseen import follow_most
 
 if TYPE_CHECKING:
     import lightgbm
@@ -81,7 +82,7 @@ def fit(
         return _nothing_to_split(converted, weight, start)
     settings, data = _prepared(catalog, matrix, converted, weight, params, start, seed)
     booster = lightgbm.train(settings, data, num_boost_round=int(params["trees"]))
-    return Boosted(booster.model_to_string(), catalog.inputs, start)
+    return Boosted(follow_most(booster.model_to_string()), catalog.inputs, start)
 
 
 class Growing:
@@ -116,6 +117,7 @@ class Growing:
         settings, data = _prepared(catalog, matrix, converted, weight, params, start, seed)
         self._booster = lightgbm.Booster(settings, data)
         self._validate = np.ascontiguousarray(validate[:, list(catalog.inputs)])
+        self._lacks = bool(np.isnan(self._validate).any())
         self._raw = np.zeros(len(validate)) if start is None else start.raw(validate)
 
     def to(self, trees: int) -> NDArray[np.float64]:
@@ -127,11 +129,22 @@ class Growing:
             self._booster.update()
         self._asked, grown = trees, self._booster.num_trees() - before
         if grown:
-            more = self._booster.predict(
-                self._validate, raw_score=True, start_iteration=before, num_iteration=grown, num_threads=1
-            )
-            self._raw = self._raw + np.asarray(more)
+            self._raw = self._raw + self._said_by(before, grown)
         return self._raw
+
+    def _said_by(self, first: int, trees: int) -> NDArray[np.float64]:
+        """Return what some of the trees say, by the text that `fit` would write of them where anything is missing."""
+        import lightgbm
+
+        assert self._booster is not None
+        booster, start = self._booster, first
+        if self._lacks:
+            text = booster.model_to_string(num_iteration=trees, start_iteration=first)
+            booster, start = lightgbm.Booster(model_str=follow_most(text)), 0
+        found = booster.predict(
+            self._validate, raw_score=True, start_iteration=start, num_iteration=trees, num_threads=1
+        )
+        return np.asarray(found)
 
 
 def _nothing_to_split(converted: NDArray[np.bool_], weight: NDArray[np.float64], start: Additive | None) -> Additive:
