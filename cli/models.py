@@ -161,8 +161,9 @@ def _at_gate(
 
     if data is not None:
         decision = judge_version(registry, number, read_history(data, mapping), read_agreement(data, agreement))
-        for reason in decision.reasons:
-            screen.note(f"The gate: {reason}")
+        if decision.word == "pass" or forced:  # otherwise the refusal lists them
+            for reason in decision.reasons:
+                screen.note(f"The gate: {reason}")
     if not forced:
         let_pass(registry, number)
 
