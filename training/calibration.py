@@ -1,11 +1,11 @@
 """Calibration: an affine map of the log-odds, so that reasons are scaled along and still add up.
 
 The slope of ``log_odds = intercept + slope * raw`` is fitted on predictions for moments later than what they were
-learned from (cross-fitted by forward folds), never on what was learned. It is bounded at 0: calibration may weaken a
-ranking, never turn it round. The intercept belongs to the model that was fitted on everything: it is set so that the
-model's chances add up to the conversions among the moments it was taught, each counted once as it stood in the queue.
-What the folds' own models are off by says little about its level: the first of them knew a few weeks
-(``docs/decisions/0007-the-level-of-chances.md`` has the figures).
+learned from (cross-fitted by forward folds), never on what was learned, with a level of its own for each stretch of
+time. It is bounded at 0: calibration may weaken a ranking, never turn it round. The intercept belongs to the model that
+was fitted on everything: it is set so that the model's chances add up to the conversions among the moments it was
+taught, each counted once as it stood in the queue. What the folds' own models are off by says little about its level:
+the first of them knew a few weeks (``docs/decisions/0007-the-level-of-chances.md`` has the figures).
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["ENOUGH_FOR_SLOPE", "Fitted", "Line", "RankEvidence", "Taught", "calibrate", "fit_line", "line_draws"]
-__all__ += ["rank_evidence"]
+__all__ += ["rank_evidence", "slope_within"]
 
 ENOUGH_FOR_SLOPE: Final = 50
 """Converted leads from which on the slope is fitted, not only the intercept."""
+
+APART: Final = 3.0
+"""Slopes of two stretches of time that are surely further apart, as a ratio, are no slope for a third."""
 
 _LIMIT: Final = 30.0
 _STEPS: Final = 60
@@ -118,6 +121,8 @@ class RankEvidence:
                 "the rank evidence is unstable: the slope's interval reaches 0, "
                 "or one stretch of time contradicts another"
             )
+        if _disagree(self.folds):
+            return f"stretches of time disagree about the spread, by more than {APART:g} times: it is left as it is"
         return ""
 
 
@@ -301,9 +306,81 @@ def rank_evidence(
     weight : ndarray of shape (n_moments,), optional
     """
     weight = np.ones(len(raw)) if weight is None else weight
-    line = fit_line(raw, converted, weight)
-    draws = line_draws(raw, converted, accounts, line, free=True, weight=weight)
+    slope, levels = _within(raw, converted, block, weight)
+    line = fit_line(raw, converted, weight, slope=slope)
+    draws = line_draws(raw, converted, accounts, line, free=False, weight=weight)
+    draws[:, 1] = _within_draws(raw, converted, block, weight, accounts, slope, levels)
     return RankEvidence(line, draws, tuple(_slopes(raw, converted, accounts, block, weight)), conversions)
+
+
+def slope_within(raw: NDArray[np.float64], converted: NDArray[np.bool_], block: NDArray[np.int64]) -> float:
+    """Return the slope that all stretches of time share, each at a level of its own; without a bound.
+
+    The models of the folds knew more and more, so their levels differ for reasons that have nothing to do with how far
+    their log-odds should be spread. Pooled with one level, a narrow ranking would seem to say nothing.
+
+    Parameters
+    ----------
+    raw, converted, block : ndarray of shape (n_moments,)
+        At least one moment.
+    """
+    return _within(raw, converted, block, np.ones(len(raw)))[0]
+
+
+def _within(
+    raw: NDArray[np.float64], converted: NDArray[np.bool_], block: NDArray[np.int64], weight: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the common slope by maximum likelihood, and each block's level; blocks of one outcome say nothing."""
+    _, of = np.unique(block, return_inverse=True)
+    told = _both_outcomes(of, converted)[of]
+    center = np.bincount(of, weight * raw) / np.bincount(of, weight)
+    gap = raw - center[of]
+    spread = float(np.sqrt(np.average(gap**2, weights=weight))) or 1.0
+    x, own = gap / spread, np.where(told, weight, 0.0)
+    level, b = np.zeros(len(center)), 0.0
+    for _ in range(_STEPS):
+        p = _sigmoid(level[of] + b * x)
+        residual, variance = own * (converted - p), own * (p * (1 - p) + 1e-12)
+        g0, h0, h1 = (np.bincount(of, column) for column in (residual, variance, variance * x))
+        h0 = np.maximum(h0, 1e-300)
+        ridge = _RIDGE * float(variance.sum()) + 1e-9
+        moved = (residual @ x - ridge * b - h1 @ (g0 / h0)) / (variance @ (x * x) + ridge - h1 @ (h1 / h0))
+        moved = float(np.clip(moved, -2.0, 2.0))
+        step = np.clip((g0 - h1 * moved) / h0, -2.0, 2.0)
+        level, b = level + step, b + moved
+        if max(abs(moved), float(np.abs(step).max())) < 1e-10:
+            break
+    return b / spread, level - b / spread * center
+
+
+def _within_draws(
+    raw: NDArray[np.float64],
+    converted: NDArray[np.bool_],
+    block: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    accounts: Accounts,
+    slope: float,
+    levels: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the common slope in each bootstrap draw, one Newton step from the estimate as in `line_draws`."""
+    blocks, of = np.unique(block, return_inverse=True)
+    own = np.where(_both_outcomes(of, converted)[of], weight, 0.0)
+    p = _sigmoid(levels[of] + slope * raw)
+    residual, variance = own * (converted - p), own * p * (1 - p)
+    gap = raw - (np.bincount(of, variance * raw) / np.maximum(np.bincount(of, variance), 1e-300))[of]
+    inside = (of[:, None] == np.arange(len(blocks))).astype(float)
+    g0, h0, h1 = (accounts.sums(column[:, None] * inside) for column in (residual, variance, variance * gap))
+    g1, h2 = accounts.sums(np.stack([residual * gap, variance * gap * gap], axis=1)).T
+    h0 = np.maximum(h0, 1e-12)
+    curvature = h2 - (h1 * h1 / h0).sum(axis=1)
+    curvature = np.where(curvature > 1e-9 * np.maximum(h2, 1e-300), curvature, np.inf)
+    return np.asarray(slope + (g1 - (h1 * g0 / h0).sum(axis=1)) / curvature)
+
+
+def _both_outcomes(of: NDArray[np.int64], converted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which blocks have both outcomes; shape (n_blocks,)."""
+    won, all_ = np.bincount(of, converted), np.bincount(of)
+    return np.asarray((won > 0) & (won < all_))
 
 
 def _slopes(
@@ -326,6 +403,15 @@ def _contradict(folds: tuple[Interval, ...]) -> bool:
     """Whether one stretch of time may well have no slope or a reversed one while another surely has more."""
     best = max((fold.low for fold in folds), default=0.0)
     return any(fold.low <= 0.0 and fold.high < best for fold in folds)
+
+
+def _disagree(folds: tuple[Interval, ...]) -> bool:
+    """Whether the spread that two stretches of time want differs too much, beyond noise, to carry any of them over.
+
+    The first folds know least: a model that has hardly left the base rate wants a slope that the final one does not.
+    """
+    narrowest = min((fold.high for fold in folds), default=np.inf)
+    return any(fold.low > APART * max(narrowest, 0.0) for fold in folds)
 
 
 def _sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from leadlight.training.bootstrap import Accounts
-from leadlight.training.calibration import Taught, calibrate, fit_line, line_draws
+from leadlight.training.calibration import Taught, calibrate, fit_line, line_draws, rank_evidence, slope_within
 
 
 def world(seed=0, n=2000, intercept=-1.0, slope=0.7):
@@ -134,3 +134,50 @@ def test_separated_outcomes_stay_finite():
     raw = np.r_[np.full(60, -1.0), np.full(60, 1.0)]
     line = fit_line(raw, raw > 0)
     assert np.isfinite([line.intercept, line.slope]).all()
+
+
+@pytest.mark.parametrize("narrow", [1.0, 0.01])
+def test_the_slope_is_the_one_that_stretches_of_time_share_whatever_their_levels(narrow):
+    """Pooled with one level the slope was nearly 0 where folds differ in level by more than they spread."""
+    rng = np.random.default_rng(0)
+    n = 6_000
+    block, account = np.repeat(np.arange(3), n // 3), rng.integers(0, n // 4, n)
+    true = rng.normal(0.0, 1.2, n)
+    won = rng.random(n) < 1 / (1 + np.exp(-(true - 1.5)))
+    raw = narrow * true + np.array([-3.0, -1.0, 2.0])[block]
+    design = np.column_stack([raw, *(block == b for b in range(3))]).astype(float)
+    theirs = LogisticRegression(C=1e12, fit_intercept=False, max_iter=10_000, tol=1e-10)
+    scale = np.r_[narrow, 1.0, 1.0, 1.0]
+    oracle = theirs.fit(design / scale, won).coef_[0] / scale
+    found = rank_evidence(raw, won, block, Accounts.draw(account, 0), conversions=int(won.sum()))
+    assert slope_within(raw, won, block) == found.line.slope == pytest.approx(oracle[0], rel=1e-3)
+    again = []
+    draws = Accounts.draw(account, 0)
+    for row in draws.draws[1:60]:
+        weight = row[draws.of]
+        fitted = LogisticRegression(C=1e12, fit_intercept=False, max_iter=10_000, tol=1e-10)
+        again.append(fitted.fit(design / scale, won, sample_weight=weight).coef_[0][0] / narrow)
+    assert found.draws[1:60, 1] == pytest.approx(again, rel=0.05)
+    assert not found.unstable
+
+
+def test_the_level_that_goes_with_the_common_slope_is_that_of_all():
+    rng = np.random.default_rng(1)
+    raw, block = rng.normal(size=900), np.repeat(np.arange(3), 300)
+    won = rng.random(900) < 1 / (1 + np.exp(1 - raw))
+    found = rank_evidence(raw, won, block, Accounts.draw(np.arange(900), 0), conversions=int(won.sum()))
+    assert (1 / (1 + np.exp(-found.line(raw)))).mean() == pytest.approx(won.mean(), abs=1e-6)
+
+
+def test_where_stretches_of_time_want_very_different_spreads_none_is_carried_over():
+    """The first fold's model had hardly left the base rate (Olist: slopes of 34 and 2.8), the final one has."""
+    rng = np.random.default_rng(0)
+    n = 4_000
+    block, true = np.repeat([0, 1], n // 2), rng.normal(0.0, 1.2, n)
+    won = rng.random(n) < 1 / (1 + np.exp(-(true - 1.5)))
+    for factor, used in ((0.1, "intercept only"), (0.7, "slope and intercept")):
+        raw = np.where(block == 0, factor * true, true)
+        fitted = done(raw, won, block)
+        assert fitted.used == used
+        assert not fitted.unstable
+        assert fitted.calibration.slope == 1.0 if used == "intercept only" else fitted.calibration.slope > 1.0

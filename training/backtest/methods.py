@@ -14,7 +14,7 @@ import numpy as np
 
 from leadlight.training.backtest import odoo
 from leadlight.training.backtest import rival as backtest_odoo
-from leadlight.training.calibration import ENOUGH_FOR_SLOPE, fit_line
+from leadlight.training.calibration import ENOUGH_FOR_SLOPE, fit_line, slope_within
 from leadlight.training.candidates import CrossFitted
 from leadlight.training.contest import compete
 from leadlight.training.features_at import FeaturesAt
@@ -152,7 +152,7 @@ def recalibrate(
     later = learn.take(predictions.rows)
     slope = 1.0
     if later.conversions >= ENOUGH_FOR_SLOPE:
-        slope = max(fit_line(predictions.raw, later.converted).slope, 0.0)
+        slope = max(slope_within(predictions.raw, later.converted, predictions.block), 0.0)
     rows = learn.when >= (int(later.when.min()) if len(later) else 0)
     if not 0 < int(learn.converted[rows].sum()) < int(rows.sum()):
         rows = np.ones(len(learn), bool)
