@@ -107,7 +107,7 @@ def estimates(company: Company, kind: Any) -> tuple[dict[str, NDArray[np.float64
     folds = forward_folds(mature, owners(company.history.leads)[1], company.gap, by_account=True)
     practice = under_practice(company, at, folds, kind)
     window = Window.agreed(company.agreement, company.history)
-    found = worked(company.history, mature, window=window, as_of=company.day)
+    found = worked(company.history, company.agreement, mature, window=window, as_of=company.day)
     chances = {"under practice": practice.chances(ask)}
     learned = if_worked(company, at, folds, practice, found)
     if learned is None:
@@ -199,7 +199,8 @@ def measure(leads: int, seed: int, floor: float, kind: str) -> dict[str, Any]:
         "ceiling_auc": expected_area(if_worked, if_worked),
         "picked_a_week": float((picked >= year).sum() / 52),
         "worked": facts.worked,
-        "conversions": facts.conversions,
+        "conversions": facts.log.conversions,
+        "converted_first": facts.log.converted_first,
         "effective": facts.effective,
         "smallest_chance": facts.smallest_chance,
         "worked_to_expected": facts.worked_to_expected.value if facts.queued else None,
@@ -256,15 +257,19 @@ def table(rows: list[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
 def facts_table(runs: list[dict[str, Any]]) -> str:
     """Return what each floor cost and gave: means over seeds."""
     lines = [
-        "| floor | picked a week | worked moments | converted | effective | smallest chance | worked / expected "
+        "| floor | picked a week | worked moments | leads that converted | converted first | effective leads "
+        "| smallest chance | worked / expected "
         "| true chance under practice | if worked | of few points: under practice | if worked | learned anew chosen |",
-        "|---" * 12 + "|",
+        "|---" * 13 + "|",
     ]
     frame = pd.DataFrame(runs)
     for floor, mine in frame.groupby("floor"):
         logged = float(floor) > 0
         cells = [f"{mine['picked_a_week'].mean():.0f}"]
-        cells += [f"{mine[name].mean():,.0f}" if logged else "" for name in ("worked", "conversions", "effective")]
+        cells += [
+            f"{mine[name].mean():,.0f}" if logged else ""
+            for name in ("worked", "conversions", "converted_first", "effective")
+        ]
         cells += [
             f"{mine[name].astype(float).mean():.2f}" if logged else ""
             for name in ("smallest_chance", "worked_to_expected")

@@ -58,7 +58,28 @@ class Window:
         """Return when windows end that begin at some times: the midnight after the last working day, microseconds."""
         return (self._later(start, self.days - 1) + 1) * DAY
 
+    def passed(self, start: NDArray[np.int64], until: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return how many working days have passed at some times since windows began, with fractions.
+
+        Examples
+        --------
+        >>> friday = np.array([20_056 * DAY])
+        >>> [float(Window().passed(friday, friday + hours * DAY // 24)[0]) for hours in (6, 24, 48, 84)]
+        [0.25, 1.0, 1.0, 1.5]
+        """
+        free, day = self._free, _days(np.asarray(until) // DAY)
+        whole = np.busday_count(_days(self.first_day(start)), day, holidays=free)
+        today = np.where(np.is_busday(day, holidays=free), np.asarray(until) % DAY / DAY, 0.0)
+        return np.asarray(np.maximum(whole + today, 0.0))
+
+    @property
+    def _free(self) -> NDArray[Any]:
+        return np.array(self.holidays, dtype="datetime64[D]")
+
     def _later(self, start: NDArray[np.int64], days: int) -> NDArray[np.int64]:
-        day: NDArray[Any] = (np.asarray(start) // DAY).astype("datetime64[D]")
-        free = np.array(self.holidays, dtype="datetime64[D]")
-        return np.asarray(np.busday_offset(day, days, roll="forward", holidays=free).astype(np.int64))
+        day = _days(np.asarray(start) // DAY)
+        return np.asarray(np.busday_offset(day, days, roll="forward", holidays=self._free).astype(np.int64))
+
+
+def _days(number: NDArray[np.int64]) -> NDArray[Any]:
+    return np.asarray(number).astype("datetime64[D]")

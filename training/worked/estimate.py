@@ -43,8 +43,8 @@ class IfWorked:
     learned : LearnedIfWorked or None
         None where nothing could be learned. Taught by the learning part, to be measured, not to be served.
     judged : mapping
-        Among worked moments of the test part: how many, and for each estimate its area under the ROC curve and its
-        observed to expected conversions, all weighted; and the paired difference of the areas.
+        Among moments of the test part that stand for the worked: how many, and for each estimate its area under the
+        ROC curve and its observed to expected conversions, all weighted; and the paired difference of the areas.
     open_leads : mapping
         For each estimate the mean and the quantiles of the open leads' chances; their rank correlation.
     words : tuple of str
@@ -59,11 +59,12 @@ class IfWorked:
     def to_dict(self) -> dict[str, Any]:
         """Return the part for a report; intervals stay ``Interval``, what could not be learned is absent."""
         learned = self.learned
-        how = {} if learned is None else {"way": learned.way, "gain_of_learning_anew": learned.gain}
-        unlearned = "of the worked moments of the learning part none, or every one, converted"
+        how: dict[str, Any] = {}
+        if learned is not None:
+            how = {"way": learned.way, "slope": learned.why_not or "fitted", "gain_of_learning_anew": learned.gain}
         return {
-            "used": self.facts.used and learned is not None,
-            "why": unlearned if self.facts.used and learned is None else self.facts.why,
+            "used": self.facts.used,
+            "why": self.facts.why,
             **how,
             "facts": self.facts.to_dict(),
             "judged_among_worked": dict(self.judged),
@@ -106,7 +107,8 @@ def if_worked(
     as_of : int
         Training day, microseconds UTC.
     """
-    found = worked(history, mature, window=Window.agreed(agreement, history), as_of=as_of, seed=seed)
+    window = Window.agreed(agreement, history)
+    found = worked(history, agreement, mature, window=window, as_of=as_of, teach=learn, seed=seed)
     learned = learn_if_worked(
         agreement, at, at.matrix[learn], mature.take(learn), found.take(learn), folds, practice, seed=seed
     )
@@ -115,7 +117,7 @@ def if_worked(
     both = {"under_practice": practice, "if_worked": learned.chosen}
     judged = _judged(at, mature, found, test, both, seed)
     shown = _shown(both, open_now)
-    return IfWorked(found.facts, learned, judged, shown, words_of(found.facts, judged, shown))
+    return IfWorked(found.facts, learned, judged, shown, words_of(found.facts, judged, shown, learned.why_not))
 
 
 def _judged(
@@ -126,7 +128,7 @@ def _judged(
     both: Mapping[str, Estimate],
     seed: int,
 ) -> dict[str, Any]:
-    """Measure both on worked moments of the test part, weighted, in the same draws."""
+    """Measure both on moments of the test part that stand for the worked, weighted, in the same draws."""
     rows = test & found.taken
     some = mature.take(rows)
     facts: dict[str, Any] = {"moments": len(some), "leads": len(np.unique(some.lead)), "conversions": some.conversions}

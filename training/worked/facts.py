@@ -15,16 +15,48 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from leadlight.training.moments import Moments
+    from leadlight.training.worked.seen import Seen
 
-__all__ = ["ENOUGH", "Clipping", "Facts", "clipped", "effective", "facts_of"]
+__all__ = ["ENOUGH", "Clipping", "Facts", "Stock", "clipped", "effective", "facts_of"]
 
 ENOUGH: Final = 100
-"""Effective worked moments below which the estimate is shown and not used."""
+"""Effective number of leads that teach, below which the estimate is shown and not used."""
 
 BELIEVED: Final = (0.8, 1.25)
 """Worked moments to what the log expected: outside of this the logged chances are not those of being worked."""
 
 _CLIPPINGS: Final = (("95th percentile", 0.95), ("99th percentile", 0.99), ("none", 1.0))
+_USUAL: Final = 1
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What an estimate rests on.
+
+    Attributes
+    ----------
+    worked, converted_first : int
+        Moments that were worked; moments whose lead converted before anybody turned to it, and may have been drawn.
+    leads, conversions : int
+        Distinct leads of the worked moments; those of them with a moment that converted.
+    effective : float
+        Kish's effective sample size: how many leads of equal weight would be as good. The weights of a lead's moments
+        are summed first, for a week apart they say nearly the same.
+    """
+
+    worked: int
+    converted_first: int
+    leads: int
+    conversions: int
+    effective: float
+
+    @classmethod
+    def of(cls, moments: Moments, seen: Seen) -> Stock:
+        """Count some moments, with the weights that are used."""
+        own, given = moments.take(seen.worked), seen.take(seen.taken)
+        weight = clipped(given.chance, _CLIPPINGS[_USUAL][1], given.drawn)
+        size = _by_lead(moments.take(seen.taken), weight)
+        return cls(len(own), int(seen.first.sum()), len(np.unique(own.lead)), own.conversions, size)
 
 
 @dataclass(frozen=True)
@@ -36,9 +68,9 @@ class Clipping:
     at : str
         ``"95th percentile"``, ``"99th percentile"`` or ``"none"``.
     rate : Interval
-        Weighted share of worked moments that converted.
+        Weighted share that converted: of worked moments, and of those that converted first.
     effective : float
-        Kish's effective sample size.
+        Kish's effective sample size, by lead.
     share_clipped : float
         Share of worked moments whose weight was cut.
     """
@@ -58,16 +90,20 @@ class Facts:
     window_days : int
     log_entries : int
         Rows of the queue's log that were known on the training day.
-    moments, queued, worked, leads, conversions : int
-        Mature moments; those with a logged chance of their own; those of them that were worked; distinct leads and
-        distinct converted leads among the worked.
+    moments, queued : int
+        Mature moments; those with a logged chance of their own.
+    log : Stock
+        What the log holds: of all mature moments.
+    teaching : Stock
+        What of it the estimate is learned from; whether it is used is decided on this.
     left_out : mapping of str to int
         Why moments have no chance of their own; one may be counted under two reasons.
     practice : Interval
         Share of queued moments that converted: the rate under today's practice, in the same population.
     expected_worked : float
-        What the logged chances add up to.
+        What the logged chances add up to, in moments.
     worked_to_expected : Interval
+        Moments that were worked (who converted first by how likely it still was) to what was expected.
     smallest_chance : float or None
         Among worked moments.
     clippings : tuple of Clipping
@@ -81,9 +117,8 @@ class Facts:
     log_entries: int
     moments: int
     queued: int
-    worked: int
-    leads: int
-    conversions: int
+    log: Stock
+    teaching: Stock
     left_out: Mapping[str, int]
     practice: Interval
     expected_worked: float
@@ -96,20 +131,30 @@ class Facts:
     @property
     def rate(self) -> Interval:
         """The rate if worked, clipped at the 99th percentile."""
-        return self.clippings[1].rate
+        return self.clippings[_USUAL].rate
+
+    @property
+    def worked(self) -> int:
+        """Worked moments that the log holds."""
+        return self.log.worked
 
     @property
     def effective(self) -> float:
-        """Kish's effective sample size of the weights that are used."""
-        return self.clippings[1].effective
+        """Effective number of leads that the log holds."""
+        return self.log.effective
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts as plain data; intervals stay ``Interval``."""
         return asdict(self)
 
 
-def clipped(chance: NDArray[np.float64], at: float) -> NDArray[np.float64]:
+def clipped(chance: NDArray[np.float64], at: float, drawn: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """Return the weights 1/p, cut at a quantile of theirs, with a mean of 1.
+
+    Parameters
+    ----------
+    chance, drawn : ndarray of shape (n_taken,)
+        As in `leadlight.training.worked.seen.Seen`; by default all were worked.
 
     Examples
     --------
@@ -118,7 +163,7 @@ def clipped(chance: NDArray[np.float64], at: float) -> NDArray[np.float64]:
     """
     if len(chance) == 0:
         return np.empty(0)
-    weight = _cut(chance, at)
+    weight = _cut(chance, at, np.ones(len(chance)) if drawn is None else drawn)
     return np.asarray(weight / weight.mean())
 
 
@@ -135,10 +180,11 @@ def effective(weight: NDArray[np.float64]) -> float:
 
 def facts_of(
     moments: Moments,
-    chance: NDArray[np.float64],
-    touched: NDArray[np.bool_],
+    seen: Seen,
     left_out: Mapping[str, int],
     *,
+    expected: NDArray[np.float64],
+    teach: NDArray[np.bool_],
     entries: int,
     window: int,
     seed: int,
@@ -149,37 +195,39 @@ def facts_of(
     ----------
     moments : Moments
         Mature.
-    chance, touched : ndarray of shape (n_moments,)
-        As in ``worked.Worked``.
+    seen : Seen
+    expected : ndarray of shape (n_moments,)
+        How likely each lead was to be turned to within the horizon too.
+    teach : ndarray of shape (n_moments,), dtype bool
     """
-    queued = ~np.isnan(chance)
-    taken = queued & touched
+    queued, taken = seen.queued, seen.taken
     some, own = moments.take(queued), moments.take(taken)
     accounts = Accounts.draw(some.owner, seed)
-    among = accounts.take(taken[queued])
-    clippings = tuple(_clipping(name, at, chance[taken], own.converted, among) for name, at in _CLIPPINGS)
-    ratio = _ratio(touched[queued].astype(float), chance[queued], accounts)
-    used, why = _verdict(entries, len(some), clippings[1].effective, ratio, own)
+    among, given = accounts.take(taken[queued]), seen.take(taken)
+    clippings = tuple(_clipping(name, at, given, own, among) for name, at in _CLIPPINGS)
+    ratio = _ratio(seen.drawn[queued], expected[queued], accounts)
+    teaching, won = Stock.of(moments.take(teach), seen.take(teach)), moments.converted[teach & taken]
+    both = 0 < int(won.sum()) < len(won)
+    used, why = _verdict(entries, len(some), teaching.effective, ratio, both=both)
     return Facts(
         window_days=window,
         log_entries=entries,
         moments=len(moments),
         queued=len(some),
-        worked=len(own),
-        leads=len(np.unique(own.lead)),
-        conversions=own.conversions,
+        log=Stock.of(moments, seen),
+        teaching=teaching,
         left_out=dict(left_out),
         practice=_ratio(some.converted.astype(float), np.ones(len(some)), accounts),
-        expected_worked=float(chance[queued].sum()),
+        expected_worked=float(expected[queued].sum()),
         worked_to_expected=ratio,
-        smallest_chance=float(chance[taken].min()) if taken.any() else None,
+        smallest_chance=float(seen.chance[seen.worked].min()) if seen.worked.any() else None,
         clippings=clippings,
         used=used,
         why=why,
     )
 
 
-def _verdict(entries: int, queued: int, size: float, ratio: Interval, own: Moments) -> tuple[bool, str]:
+def _verdict(entries: int, queued: int, size: float, ratio: Interval, *, both: bool) -> tuple[bool, str]:
     if entries == 0:
         return False, "the queue logged no chances of being worked, and they can't be guessed afterwards"
     if queued == 0:
@@ -189,26 +237,32 @@ def _verdict(entries: int, queued: int, size: float, ratio: Interval, own: Momen
             f"the log does not say what happened: {ratio.value:.2f} times as many were worked as it expected "
             f"({ratio.low:.2f} to {ratio.high:.2f})"
         )
-    if not 0 < int(own.converted.sum()) < len(own):
-        return False, "of the worked moments none, or every one, converted"
+    if not both:
+        return False, "of the worked moments that teach none, or every one, converted"
     if size < ENOUGH:
-        return False, f"an effective sample of {size:.0f} worked moments; from {ENOUGH} on it is used"
-    return True, f"an effective sample of {size:,.0f} worked moments"
+        return False, f"what teaches says as much as {size:.0f} leads of equal weight; from {ENOUGH} on it is used"
+    return True, f"what teaches says as much as {size:,.0f} leads of equal weight"
 
 
-def _clipping(
-    name: str, at: float, chance: NDArray[np.float64], converted: NDArray[np.bool_], accounts: Accounts
-) -> Clipping:
-    if len(chance) == 0:
+def _clipping(name: str, at: float, given: Seen, own: Moments, accounts: Accounts) -> Clipping:
+    if len(own) == 0:
         return Clipping(name, Interval(float("nan"), float("nan"), float("nan")), 0.0, 0.0)
-    weight = _cut(chance, at)
-    rate = _ratio(weight * converted, weight, accounts)
-    return Clipping(name, rate, effective(weight), float((weight < 1.0 / chance).mean()))
+    weight = _cut(given.chance, at, given.drawn)
+    rate = _ratio(weight * own.converted, weight, accounts)
+    cut = int((weight < given.drawn / given.chance).sum()) / max(int(given.worked.sum()), 1)
+    return Clipping(name, rate, _by_lead(own, weight), cut)
 
 
-def _cut(chance: NDArray[np.float64], at: float) -> NDArray[np.float64]:
-    weight = 1.0 / chance
-    return np.asarray(np.minimum(weight, np.quantile(weight, at, method="higher")))
+def _by_lead(moments: Moments, weight: NDArray[np.float64]) -> float:
+    _, lead = np.unique(moments.lead, return_inverse=True)
+    return effective(np.bincount(lead, weight).astype(np.float64))
+
+
+def _cut(chance: NDArray[np.float64], at: float, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cut weights at a quantile of the worked ones'; who converted first weighs at most 1 and is never cut."""
+    whole = 1.0 / chance[drawn >= 1]
+    most = np.quantile(whole, at, method="higher") if len(whole) else np.inf
+    return np.asarray(np.minimum(drawn / chance, most))
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64], accounts: Accounts) -> Interval:

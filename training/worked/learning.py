@@ -23,7 +23,8 @@ from leadlight.core.artifact import Kind
 from leadlight.core.contributions import Additive, Boosted
 from leadlight.training import candidates
 from leadlight.training.bootstrap import Accounts, Interval, interval
-from leadlight.training.calibration import ENOUGH_FOR_SLOPE, Line, fit_line
+from leadlight.training.calibration import ENOUGH_FOR_SLOPE, Line, fit_line, rank_evidence
+from leadlight.training.judging import Judge
 from leadlight.training.refit import lesson_of
 from leadlight.training.splits import Fold
 from leadlight.training.worked.moments import Worked
@@ -42,6 +43,8 @@ WAYS: Final[tuple[Way, ...]] = ("another level", "learned anew")
 
 LEAST_GAIN: Final = 0.0
 """Lower 95 % bound of the gain in weighted log loss a moment that learning anew has to exceed."""
+
+_CHOSEN: Final = frozenset({"trees", "lean"})
 
 
 @dataclass(frozen=True)
@@ -84,16 +87,24 @@ class LearnedIfWorked:
         The one that is used.
     gain : Interval
         By how much learning anew lowers the weighted log loss of validated worked moments; NaN where not judged.
+    slopes : mapping of Way to str
+        Why the slope is not that of the worked moments; empty where it is.
     """
 
     by_way: Mapping[Way, Estimate]
     way: Way
     gain: Interval
+    slopes: Mapping[Way, str]
 
     @property
     def chosen(self) -> Estimate:
         """The estimate that is used."""
         return self.by_way[self.way]
+
+    @property
+    def why_not(self) -> str:
+        """Why the slope of the estimate that is used is not that of the worked moments; empty where it is."""
+        return self.slopes[self.way]
 
 
 def learn_if_worked(
@@ -120,7 +131,8 @@ def learn_if_worked(
     folds : sequence of Fold
         Forward folds, as positions in ``moments``.
     practice : Estimate
-        Taught by all these moments; its slope stays where too few worked leads converted for another.
+        Taught by all these moments; its slope stays where too few worked leads converted for another, or where these
+        say nothing sure about the order.
 
     Returns
     -------
@@ -135,17 +147,15 @@ def learn_if_worked(
     lesson = replace(everything.take(rows), factor=found.factor(rows))
     inner = _within(folds, rows, moments.converted)
     before = _among(candidates.cross_fit(practice.kind, everything, folds, practice.params, seed=seed), rows)
-    usual = practice.line.slope
-    moved = replace(practice, line=_line(lesson, before, practice.ranker.raw(lesson.matrix), usual))
+    given = lesson, found.worked[rows], Accounts.draw(moments.owner[rows], seed)
+    line, why = _line(*given, before, practice.ranker.raw(lesson.matrix), usual=practice.line.slope)
+    moved = replace(practice, line=line)
     if not inner or practice.kind == "scorecard":
-        return LearnedIfWorked({WAYS[0]: moved}, WAYS[0], Interval(*3 * (float("nan"),)))
-    setting, anew, _ = candidates.tune(practice.kind, lesson, inner, seed=seed)
-    params = {**practice.params, **setting}
-    ranker = candidates.fit(practice.kind, lesson, params, seed=seed)
-    estimate = Estimate(practice.kind, params, ranker, _line(lesson, anew, ranker.raw(lesson.matrix), 1.0))
+        return LearnedIfWorked({WAYS[0]: moved}, WAYS[0], Interval(*3 * (float("nan"),)), {WAYS[0]: why})
+    estimate, anew, why_anew = _anew(practice, *given, inner, seed)
     gain = _gain(lesson, before, anew, moments.owner[rows], seed)
     way = WAYS[1] if gain.low > LEAST_GAIN else WAYS[0]
-    return LearnedIfWorked({WAYS[0]: moved, WAYS[1]: estimate}, way, gain)
+    return LearnedIfWorked({WAYS[0]: moved, WAYS[1]: estimate}, way, gain, {WAYS[0]: why, WAYS[1]: why_anew})
 
 
 def level_draws(
@@ -179,6 +189,35 @@ def _within(folds: Sequence[Fold], rows: NDArray[np.bool_], converted: NDArray[n
     return [fold for fold in kept if len(fold.validate) and 0 < own[fold.learn].sum() < len(fold.learn)]
 
 
+def _anew(
+    practice: Estimate,
+    lesson: candidates.Lesson,
+    worked: NDArray[np.bool_],
+    accounts: Accounts,
+    folds: Sequence[Fold],
+    seed: int,
+) -> tuple[Estimate, candidates.CrossFitted, str]:
+    """Teach the candidate by worked moments alone; the predictions are those of the settings that it is fitted with."""
+    params, predictions = _tuned(practice, lesson, folds, seed)
+    ranker = candidates.fit(practice.kind, lesson, params, seed=seed)
+    line, why = _line(lesson, worked, accounts, predictions, ranker.raw(lesson.matrix), usual=1.0)
+    return Estimate(practice.kind, params, ranker, line), predictions, why
+
+
+def _tuned(
+    practice: Estimate, lesson: candidates.Lesson, folds: Sequence[Fold], seed: int
+) -> tuple[Mapping[str, float], candidates.CrossFitted]:
+    """Choose the free setting on worked moments; what a search had found beside it stays, here as in the fit."""
+    if practice.kind == "logistic":
+        return candidates.tune(practice.kind, lesson, folds, seed=seed)[:2]
+    found = {name: value for name, value in practice.params.items() if name not in _CHOSEN}
+    judge, tried = Judge.of(lesson, folds), []
+    for lean in lesson.leans:
+        tried += candidates.grow(lesson, folds, judge, {**found, "lean": lean}, seed=seed)
+    params, raw = min(tried, key=lambda step: judge.loss(step[1]))
+    return params, candidates.CrossFitted(judge.rows, judge.block, raw)
+
+
 def _among(predictions: candidates.CrossFitted, rows: NDArray[np.bool_]) -> candidates.CrossFitted:
     """Return the predictions for some moments, as positions among these."""
     place, kept = np.cumsum(rows) - 1, rows[predictions.rows]
@@ -186,19 +225,31 @@ def _among(predictions: candidates.CrossFitted, rows: NDArray[np.bool_]) -> cand
 
 
 def _line(
-    lesson: candidates.Lesson, predictions: candidates.CrossFitted, said: NDArray[np.float64], usual: float
-) -> Line:
-    """Calibrate as `leadlight.training.calibration` does, with the weights of worked moments.
+    lesson: candidates.Lesson,
+    worked: NDArray[np.bool_],
+    accounts: Accounts,
+    predictions: candidates.CrossFitted,
+    said: NDArray[np.float64],
+    *,
+    usual: float,
+) -> tuple[Line, str]:
+    """Calibrate by the rules of `leadlight.training.calibration`, with the weights of worked moments.
 
-    The slope comes from predictions for later moments, where enough of their leads converted, else it is the usual one;
-    the level from what the ranker says of all worked moments, so that its weighted chances add up to their weighted
-    conversions.
+    The slope comes from predictions for later moments; where too few of their leads converted once worked (who
+    converted first hardly weighs anything), or the order is not sure, it is the usual one, and the reason is returned.
+    The level comes from what the ranker says of all worked moments, so that its weighted chances add up to their
+    weighted conversions.
     """
     assert lesson.factor is not None
-    rows, slope = predictions.rows, usual
-    if len(np.unique(lesson.lead[rows][lesson.converted[rows]])) >= ENOUGH_FOR_SLOPE:
-        slope = max(fit_line(predictions.raw, lesson.converted[rows], lesson.factor[rows]).slope, 0.0)
-    return fit_line(said, lesson.converted, lesson.factor, slope=slope)
+    rows = predictions.rows
+    converted, weight = lesson.converted[rows], lesson.factor[rows]
+    conversions = len(np.unique(lesson.lead[rows][converted & worked[rows]]))
+    slope, why = usual, f"{conversions} conversions; from {ENOUGH_FOR_SLOPE} on the slope is fitted as well"
+    if conversions >= ENOUGH_FOR_SLOPE:
+        later = predictions.raw, converted, predictions.block, accounts.take(rows)
+        found = rank_evidence(*later, conversions=conversions, weight=weight)
+        slope, why = usual if found.why_not else found.line.slope, found.why_not
+    return fit_line(said, lesson.converted, lesson.factor, slope=slope), why
 
 
 def _gain(
@@ -221,5 +272,6 @@ def _gain(
 
 
 def _losses(raw: NDArray[np.float64], converted: NDArray[np.bool_], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    log_odds = fit_line(raw, converted, weight)(raw)
+    slope = max(fit_line(raw, converted, weight).slope, 0.0)  # who ranks the wrong way round may not gain by it
+    log_odds = fit_line(raw, converted, weight, slope=slope)(raw)
     return np.asarray(np.logaddexp(0.0, log_odds) - converted * log_odds)

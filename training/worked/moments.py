@@ -15,6 +15,8 @@ holidays belong to the next working day): an entry belongs to the moments of its
 the latest. It must be about a window of the same length, must have been written before its window was over, and
 nobody may have turned to the lead between its start and the moment. All other moments have no chance of their own and
 count for nothing here; the facts say how many there are of each kind.
+
+Who converts before anybody turned to it, `leadlight.training.worked.seen` tells what that stands for.
 """
 
 from __future__ import annotations
@@ -25,15 +27,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from leadlight.core.clock import DAY
 from leadlight.features.encode import micros_of, positions_of
 from leadlight.features.words import doer
-from leadlight.training.labels import FOREVER, Conversions
+from leadlight.training.labels import FOREVER, Conversions, read_stages
 from leadlight.training.worked.days import Window
 from leadlight.training.worked.facts import Facts, clipped, facts_of
+from leadlight.training.worked.seen import Pace, Seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
     from leadlight.training.moments import Moments
 
@@ -46,54 +51,50 @@ _DOERS: Final = ("lead", "rep", "system")
 
 
 @dataclass(frozen=True)
-class Worked:
-    """Who was worked in time; arrays have shape (n_moments,).
+class Worked(Seen):
+    """Who was worked in time.
 
     Attributes
     ----------
-    chance : ndarray of float64
-        Logged chance of being worked within the window; NaN where a moment has none of its own.
-    touched : ndarray of bool
-        Whether a person turned to the lead within the window, logged or not.
     facts : Facts
         What has to be said with every figure of this estimate.
     """
 
-    chance: NDArray[np.float64]
-    touched: NDArray[np.bool_]
     facts: Facts
 
-    @property
-    def queued(self) -> NDArray[np.bool_]:
-        """Moments with a chance of their own: the population that both estimates are about."""
-        return ~np.isnan(self.chance)
-
-    @property
-    def taken(self) -> NDArray[np.bool_]:
-        """Moments that teach what happens if worked."""
-        return self.queued & self.touched
-
-    def take(self, rows: NDArray[Any]) -> Worked:
-        """Return some of the moments; the facts stay those of all."""
-        return Worked(self.chance[rows], self.touched[rows], self.facts)
-
     def factor(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the weights of some taken moments: 1/p, clipped, with a mean of 1; for ``Lesson.factor``."""
-        return clipped(self.chance[rows], CLIPPED_AT)
+        """Return the weights of some taken moments: 1/p, clipped, with a mean of 1; for ``Lesson.factor``.
+
+        Who converted first weighs as much of it as it is likely to have been drawn.
+        """
+        return clipped(self.chance[rows], CLIPPED_AT, self.drawn[rows])
 
 
-def worked(history: History, moments: Moments, *, window: Window, as_of: int, seed: int = 0) -> Worked:
+def worked(
+    history: History,
+    agreement: Agreement,
+    moments: Moments,
+    *,
+    window: Window,
+    as_of: int,
+    teach: NDArray[np.bool_] | None = None,
+    seed: int = 0,
+) -> Worked:
     """Find who was worked in time, and how likely that had been.
 
     Parameters
     ----------
     history : History
         Dated.
+    agreement : Agreement
+        Its goal says when a lead had converted, its horizon which touches come too late.
     moments : Moments
         Mature.
     window : Window
     as_of : int
         Training day, microseconds UTC: what was recorded then or later is not known.
+    teach : ndarray of shape (n_moments,), dtype bool, optional
+        Moments that the estimate is learned from; by default all. Whether it is used is decided on these.
     seed : int
         For the intervals of the facts.
     """
@@ -101,8 +102,6 @@ def worked(history: History, moments: Moments, *, window: Window, as_of: int, se
     entry = log.entry_of(moments, window)
     opened = log.of(log.start, entry, moments.as_of)
     since = np.maximum(opened, moments.as_of)
-    first = touches.within(moments.lead, since, FOREVER)[0]
-    touched = first < window.end(moments.as_of)
     absent, yes = entry < 0, np.ones(len(moments), bool)
     wrong = {
         "no log entry on their day": absent,
@@ -113,9 +112,63 @@ def worked(history: History, moments: Moments, *, window: Window, as_of: int, se
     }
     unlogged = np.full(len(moments), np.nan)
     chance = np.where(np.any(list(wrong.values()), axis=0), np.nan, log.of(log.chance, entry, unlogged))
+    times = _Times(
+        start=moments.as_of,
+        touched=touches.within(moments.lead, since, FOREVER)[0],
+        converted=_converted(history, agreement, moments, as_of) if len(log.start) else np.full(len(moments), FOREVER),
+        end=window.end(moments.as_of),
+        horizon=moments.as_of + round(agreement.within_days * DAY),
+    )
+    seen, expected = times.seen(chance, window)
     left_out = {why: int(bad.sum()) for why, bad in wrong.items()}
-    facts = facts_of(moments, chance, touched, left_out, entries=len(log.start), window=window.days, seed=seed)
-    return Worked(chance, touched, facts)
+    facts = facts_of(
+        moments,
+        seen,
+        left_out,
+        expected=expected,
+        teach=yes if teach is None else teach,
+        entries=len(log.start),
+        window=window.days,
+        seed=seed,
+    )
+    return Worked(seen.chance, seen.touched, seen.early, facts)
+
+
+@dataclass(frozen=True)
+class _Times:
+    """When what happened after each moment, microseconds UTC; arrays of shape (n_moments,), FOREVER: never."""
+
+    start: NDArray[np.int64]
+    touched: NDArray[np.int64]
+    converted: NDArray[np.int64]
+    end: NDArray[np.int64]
+    horizon: NDArray[np.int64]
+
+    def seen(self, chance: NDArray[np.float64], window: Window) -> tuple[Seen, NDArray[np.float64]]:
+        """Return what was seen of each window, and how likely each lead was to be turned to within its horizon."""
+        queued = ~np.isnan(chance)
+        before = self.touched < np.minimum(self.end, self.converted)
+        first = (self.converted <= self.touched) & (self.converted < self.end)
+        touched, converted = self._passed(window, self.touched, before), self._passed(window, self.converted, first)
+        until = self._passed(window, self.horizon, self.horizon < self.end)
+        pace = Pace.of(touched[queued], converted[queued], chance[queued])
+        in_time = np.where(np.isinf(until), 1.0, pace.before(until))
+        cut_short = queued & first & (self.converted <= self.horizon)
+        early = np.zeros(len(chance))
+        early[cut_short] = pace.still(chance[cut_short], converted[cut_short], in_time[cut_short])
+        return Seen(chance, before & (self.touched < self.horizon), early), chance * in_time
+
+    def _passed(self, window: Window, when: NDArray[np.int64], rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the working days that had passed at some times since the windows began; elsewhere infinite."""
+        passed = np.full(len(when), np.inf)
+        passed[rows] = window.passed(self.start[rows], when[rows])
+        return passed
+
+
+def _converted(history: History, agreement: Agreement, moments: Moments, as_of: int) -> NDArray[np.int64]:
+    """Return when each moment's lead next reached the goal."""
+    conversions = read_stages(history, agreement.stage, as_of).conversions
+    return conversions.within(moments.lead, moments.as_of, FOREVER)[0]
 
 
 @dataclass(frozen=True)

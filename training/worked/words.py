@@ -16,7 +16,7 @@ PRACTICE_ONLY: Final = (
 )
 
 
-def words_of(facts: Facts, judged: Mapping[str, Any], shown: Mapping[str, Any]) -> tuple[str, ...]:
+def words_of(facts: Facts, judged: Mapping[str, Any], shown: Mapping[str, Any], slope: str = "") -> tuple[str, ...]:
     """Return the sentences that stand beside the figures.
 
     Parameters
@@ -24,11 +24,13 @@ def words_of(facts: Facts, judged: Mapping[str, Any], shown: Mapping[str, Any]) 
     facts : Facts
     judged, shown : mapping
         As in ``worked_estimate.IfWorked``; empty where nothing was learned.
+    slope : str
+        Why worked moments did not say how far chances are spread; empty where they did.
     """
-    return tuple(_sentences(facts, judged, shown))
+    return tuple(_sentences(facts, judged, shown, slope))
 
 
-def _sentences(facts: Facts, judged: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterator[str]:
+def _sentences(facts: Facts, judged: Mapping[str, Any], shown: Mapping[str, Any], slope: str) -> Iterator[str]:
     if facts.worked == 0:
         yield f"{PRACTICE_ONLY} What would happen if they were worked can't be said: {facts.why}."
         return
@@ -36,14 +38,11 @@ def _sentences(facts: Facts, judged: Mapping[str, Any], shown: Mapping[str, Any]
         f"Of {facts.queued:,} moments in the queue {_rate(facts.practice)} converted under today's practice; "
         f"if worked within {facts.window_days} working days it would be {_rate(facts.rate)}."
     )
-    yield (
-        f'"If worked" rests on {facts.worked:,} worked moments of {facts.leads:,} leads, {facts.conversions:,} of them '
-        "converted, weighted by the logged chance of being worked "
-        f"(the smallest is {facts.smallest_chance:.3g}); they say as much as {facts.effective:,.0f} equal ones, and "
-        f"{facts.clippings[1].share_clipped:.1%} were clipped."
-    )
+    yield from _of_stocks(facts)
     if not facts.used:
         yield f"It is shown and not used: {facts.why}."
+    if slope:
+        yield f"Worked moments set the level alone, not how far chances are spread: {slope}."
     ratio = facts.worked_to_expected
     yield (
         f"The log expected {facts.expected_worked:,.0f} moments to be worked: {ratio.value:.2f} times as many were "
@@ -57,12 +56,31 @@ def _sentences(facts: Facts, judged: Mapping[str, Any], shown: Mapping[str, Any]
     yield from _of_models(judged, shown)
 
 
+def _of_stocks(facts: Facts) -> Iterator[str]:
+    log, teaching, cut = facts.log, facts.teaching, facts.clippings[1].share_clipped
+    yield (
+        f'"If worked" rests on {log.worked:,} worked moments of {log.leads:,} leads, {log.conversions:,} of which '
+        f"converted, weighted by the logged chance of being worked (the smallest is {facts.smallest_chance:.3g}, "
+        f"{cut:.1%} were clipped); they say as much as {log.effective:,.0f} leads of equal weight."
+    )
+    if log.converted_first:
+        yield (
+            f"At {log.converted_first:,} moments the lead converted within the window before anybody turned to it: it "
+            "counts by how likely it still was to be worked, whoever called it afterwards."
+        )
+    if teaching != log:
+        yield (
+            f"What is learned rests on {teaching.worked:,} of these moments, of {teaching.leads:,} leads, "
+            f"{teaching.conversions:,} of which converted: as much as {teaching.effective:,.0f} leads of equal weight."
+        )
+
+
 def _of_models(judged: Mapping[str, Any], shown: Mapping[str, Any]) -> Iterator[str]:
     if "if_worked" in judged:
         first, second = (_area(judged[name]["auc"]) for name in ("under_practice", "if_worked"))
         yield (
-            f"Among {judged['moments']:,} worked moments that taught neither, the area under the ROC curve is {first} "
-            f"learned under today's practice and {second} learned from worked moments."
+            f"Among {judged['moments']:,} moments that count as worked and taught neither, the area under the ROC "
+            f"curve is {first} learned under today's practice and {second} learned from worked moments."
         )
     if "if_worked" in shown:
         median, other = (shown[name]["chances"][2] for name in ("under_practice", "if_worked"))

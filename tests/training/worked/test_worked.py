@@ -21,6 +21,7 @@ from leadlight.training.worked.words import words_of
 
 NOW = micros("2025-12-01")
 MONDAY = "2025-03-03"
+TERMS = parse('conversion = { stage = "customer", within_days = 90 }')
 
 
 def moments_of(*asked, converted=None):
@@ -46,7 +47,8 @@ def company(activities=(), log=(), leads=("a", "b"), **more):
 
 
 def look(activities=(), log=(), at=MONDAY, window=None, **more) -> Worked:
-    return worked(company(activities, log, **more), moments_of((0, at)), window=window or Window(), as_of=NOW)
+    asked = moments_of((0, at))
+    return worked(company(activities, log, **more), TERMS, asked, window=window or Window(), as_of=NOW)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,7 @@ def test_the_mapping_says_who_does_what():
     acts = [act(kind="demo"), act(lead="b", kind="besuch")]
     found = worked(
         company(acts, [entry(), entry("b")], doers={"demo": "lead", "besuch": "rep"}),
+        TERMS,
         moments_of((0, MONDAY), (1, MONDAY)),
         window=Window(),
         as_of=NOW,
@@ -141,9 +144,12 @@ entries = st.dictionaries(
 )
 
 
+sales = st.dictionaries(st.integers(0, 2), st.tuples(days, st.integers(0, 23)), max_size=3)
+
+
 @settings(max_examples=40, deadline=None)
-@given(acts=events, log=entries, order=st.randoms(use_true_random=False))
-def test_it_is_the_same_as_looking_moment_by_moment(acts, log, order):
+@given(acts=events, log=entries, sold=sales, horizon=st.sampled_from([2, 90]), order=st.randoms(use_true_random=False))
+def test_it_is_the_same_as_looking_moment_by_moment(acts, log, sold, horizon, order):
     names, start, hour = ("a", "b", "c"), micros("2025-03-01"), DAY // 24  # a Saturday
 
     def working_days(since):
@@ -162,8 +168,12 @@ def test_it_is_the_same_as_looking_moment_by_moment(acts, log, order):
         [act(names[who], at(t), kind, recorded_at=at(r)) for who, t, r, kind in touches],
         [entry(names[who], at(t), p, days, recorded_at=at(r)) for who, t, r, p, days in rows],
         leads=names,
+        stage_changes=[
+            {"lead_id": names[who], "occurred_at": at(24 * d + h), "stage": "customer"} for who, (d, h) in sold.items()
+        ],
     )
-    found = worked(own_company, moments_of(*((who, at(t)) for who, t in asked)), window=Window(5), as_of=at(now))
+    terms = replace(TERMS, within_days=float(horizon))
+    found = worked(own_company, terms, moments_of(*((who, at(t)) for who, t in asked)), window=Window(5), as_of=at(now))
 
     for i, (who, moment) in enumerate(asked):
         own = [(t, r, p, days) for one, t, r, p, days in rows if one == who and max(t, r) < now]
@@ -175,7 +185,17 @@ def test_it_is_the_same_as_looking_moment_by_moment(acts, log, order):
         untouched = not any(min(opened, moment) <= t < since for t in times)
         expected = chance if own and days == 5 and in_time and untouched else np.nan
         assert np.array_equal(found.chance[i], expected, equal_nan=True)
-        assert found.touched[i] == any(since <= t < end for t in times)
+        known = [row for row in rows if max(row[1:3]) < now]  # without a log nothing is asked about sales
+        sale = min(
+            (24 * d + h for one, (d, h) in sold.items() if known and one == who and 24 * d + h >= moment), default=9999
+        )
+        first = min((t for t in times if t >= since), default=9999)
+        assert found.touched[i] == (first < min(end, sale, moment + 24 * horizon))
+        if found.early[i]:
+            assert sale <= first
+            assert sale < end
+            assert sale <= moment + 24 * horizon
+            assert 0 < found.early[i] <= found.chance[i]
 
 
 def many(chances, touched, converted):
@@ -184,7 +204,7 @@ def many(chances, touched, converted):
     log = [entry(name, chance=float(p)) for name, p in zip(names, chances, strict=True) if not np.isnan(p)]
     calls = [act(name) for name, t in zip(names, touched, strict=True) if t]
     asked = moments_of(*((i, MONDAY) for i in range(len(names))), converted=converted)
-    return worked(company(calls, log, leads=names), asked, window=Window(), as_of=NOW)
+    return worked(company(calls, log, leads=names), TERMS, asked, window=Window(), as_of=NOW)
 
 
 def drawn(n=1500, seed=1, lowest=0.02, honest=True):
@@ -237,6 +257,37 @@ def test_below_an_effective_size_of_a_hundred_it_is_shown_and_not_used():
     assert any("shown and not used" in said for said in words_of(facts, {}, {}))
 
 
+def test_many_moments_of_one_lead_are_not_many_leads():
+    """Thirty leads, each worked in ten weeks: three hundred moments, and as much as thirty leads know."""
+    names, rng = [f"L{i:04d}" for i in range(30)], np.random.default_rng(0)
+    mondays = [pd.Timestamp(MONDAY, tz="UTC") + pd.Timedelta(weeks=w) for w in range(10)]
+    log = [entry(name, day + pd.Timedelta(hours=6), chance=1.0) for name in names for day in mondays]
+    calls = [act(name, day + pd.Timedelta(days=1)) for name in names for day in mondays]
+    asked = moments_of(*((i, day) for i in range(30) for day in mondays), converted=rng.random(300) < 0.3)
+    found = worked(company(calls, log, leads=names), TERMS, asked, window=Window(), as_of=NOW)
+    assert found.facts.worked == 300
+    assert found.facts.effective == pytest.approx(30)
+    assert not found.facts.used
+    assert "30 leads of equal weight" in found.facts.why
+
+
+def test_what_does_not_teach_does_not_count_for_using_it():
+    found = drawn(1500, lowest=0.1)
+    assert found.facts.used
+    assert found.facts.teaching == found.facts.log
+    names = [f"L{i:04d}" for i in range(1500)]
+    log = [entry(name, chance=float(p)) for name, p in zip(names, found.chance, strict=True)]
+    calls = [act(name) for name, touched in zip(names, found.touched, strict=True) if touched]
+    asked = moments_of(*((i, MONDAY) for i in range(1500)), converted=np.arange(1500) % 4 == 0)
+    teach = np.arange(1500) < 100
+    given = {"window": Window(), "as_of": NOW, "teach": teach}
+    facts = worked(company(calls, log, leads=names), TERMS, asked, **given).facts
+    assert facts.effective > 100 > facts.teaching.effective
+    assert facts.teaching.worked == (found.taken & teach).sum()
+    assert not facts.used
+    assert sum("as much as" in said for said in words_of(facts, {}, {})) == 3  # the log, what teaches, why not
+
+
 def test_a_log_that_does_not_say_what_happened_is_not_believed():
     facts = drawn(4000, honest=False, lowest=0.1).facts
     assert not facts.used
@@ -266,8 +317,8 @@ def test_what_becomes_known_later_changes_nothing():
     acts, log = [act(), act("b", "2025-03-20")], [entry(), entry("b"), entry(at="2025-03-10T06:00", chance=0.5)]
     now = micros("2025-03-15")
     asked = moments_of((0, MONDAY), (1, MONDAY), (0, "2025-03-10"))
-    whole = worked(company(acts, log), asked, window=Window(), as_of=now)
-    cut = worked(company(acts[:1], log), asked, window=Window(), as_of=now)
+    whole = worked(company(acts, log), TERMS, asked, window=Window(), as_of=now)
+    cut = worked(company(acts[:1], log), TERMS, asked, window=Window(), as_of=now)
     assert np.array_equal(whole.chance, cut.chance, equal_nan=True)
     assert np.array_equal(whole.touched, cut.touched)
 
@@ -291,7 +342,7 @@ def test_a_log_and_moments_as_training_draws_them():
     logged = by_lead_id(company([act()], log))
     drawn = draw_dated(logged, goal_stage="sql", within_days=30.0, as_of=NOW)
     mature = drawn.moments.take(drawn.moments.mature)
-    found = worked(logged, mature, window=Window(), as_of=NOW)
+    found = worked(logged, TERMS, mature, window=Window(), as_of=NOW)
     assert found.queued.sum() == 18
     assert found.taken.sum() == 1
     assert (mature.as_of[found.queued] % DAY == 0).all()

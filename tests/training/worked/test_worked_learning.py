@@ -22,6 +22,7 @@ from leadlight.training.refit import cross_fitted_calibration, lesson_of
 from leadlight.training.report import plain
 from leadlight.training.simulate import simulate
 from leadlight.training.splits import Fold, forward_folds, split_dated
+from leadlight.training.worked import learning
 from leadlight.training.worked.estimate import if_worked
 from leadlight.training.worked.learning import Estimate, learn_if_worked, level_draws
 from leadlight.training.worked.moments import Worked
@@ -73,7 +74,14 @@ class Trial:
         params, predictions, _ = candidates.tune("logistic", lesson, folds)
         ranker = candidates.fit("logistic", lesson, params)
         line = cross_fitted_calibration(predictions, moments, ranker.raw(matrix), 0).line
-        return cls(moments, at, Worked(chance, touched, None), folds, true, Estimate("logistic", params, ranker, line))
+        return cls(
+            moments,
+            at,
+            Worked(chance, touched, np.zeros(n), None),
+            folds,
+            true,
+            Estimate("logistic", params, ranker, line),
+        )
 
     def learn(self, found=None, practice=None):
         return learn_if_worked(
@@ -167,6 +175,65 @@ def test_the_scorecard_can_only_move_its_level():
     assert list(learned.by_way) == ["another level"]
 
 
+def reversed_among_the_worked(n=6000, seed=0):
+    """Practice ranks by need; among the worked the needy convert least: the rank evidence contradicts itself."""
+    trial = Trial.run(seed, n=n, worked_by="chance", floor=0.2, alone=-2.5)
+    rng, need = np.random.default_rng(seed), trial.at.matrix[:, 1]
+    won = np.where(trial.found.touched, rng.random(n) < sigmoid(-1 - need), trial.moments.converted)
+    return replace(trial, moments=replace(trial.moments, converted=won))
+
+
+def test_where_the_order_is_unstable_among_the_worked_the_slope_of_practice_stays_and_it_is_said():
+    trial = reversed_among_the_worked()
+    learned = trial.learn()
+    level = learned.by_way["another level"]
+    assert level.line.slope == trial.practice.line.slope > 0
+    assert "unstable" in learned.slopes["another level"]
+    spread = level.chances(trial.at.matrix).std()
+    assert spread > 0.01  # not everybody the same chance, silently
+    assert learned.slopes["learned anew"] == ""  # learned from the worked, it ranks them rightly
+
+
+def test_where_the_slope_is_fitted_or_too_few_converted_that_is_said_too():
+    assert Trial.run(0).learn().slopes == {"another level": "", "learned anew": ""}
+    few = Trial.run(1, n=600, worked_by="chance", floor=0.2).learn()
+    assert "conversions; from 50 on the slope is fitted" in few.slopes["another level"]
+
+
+def test_a_ranker_that_turns_everything_round_gains_nothing():
+    """Ranked the wrong way round, a line of negative slope would make it the best there is."""
+    rng, n = np.random.default_rng(0), 900
+    need = rng.standard_normal(n)
+    won = rng.random(n) < sigmoid(-1.5 + need)
+    lesson = candidates.Lesson(CATALOG, np.stack([need, need], axis=1), won, np.arange(n), factor=np.ones(n))
+    noisy, round_about = -2 + 0.3 * need + rng.standard_normal(n), -2 - need
+    said = [candidates.CrossFitted(np.arange(n), np.zeros(n, int), raw) for raw in (noisy, round_about)]
+    gain = learning._gain(lesson, *said, np.arange(n), 0)
+    assert gain.value < 0
+    assert gain.low < 0
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "logistic"])
+def test_learned_anew_is_judged_with_the_settings_that_it_is_fitted_with(kind):
+    trial = Trial.run(3, n=3000)
+    found, moments, matrix = trial.found, trial.moments, trial.at.matrix
+    everything = lesson_of(AGREEMENT, trial.at, matrix, moments)
+    params = {"strength": 0.1, "lean": 0.0}
+    if kind == "lightgbm":
+        params = {"trees": 35.0, "lean": 0.0, "learning_rate": 0.12, "num_leaves": 5.0, "leads_in_a_leaf": 60.0}
+    practice = Estimate(kind, params, candidates.fit(kind, everything, params), trial.practice.line)
+    learned = trial.learn(practice=practice)
+    anew = learned.by_way["learned anew"].params
+    searched = {name: value for name, value in params.items() if name not in ("trees", "strength", "lean")}
+    assert searched.items() <= anew.items()
+    rows = found.taken
+    lesson = replace(everything.take(rows), factor=found.factor(rows))
+    inner = learning._within(trial.folds, rows, moments.converted)
+    before = learning._among(candidates.cross_fit(kind, everything, trial.folds, params), rows)
+    gain = learning._gain(lesson, before, candidates.cross_fit(kind, lesson, inner, anew), moments.owner[rows], 0)
+    assert tuple(learned.gain) == pytest.approx(tuple(gain), abs=1e-5)
+
+
 @pytest.fixture(scope="module")
 def ground():
     """A simulated company that explores, as the training job has it before the refit."""
@@ -204,7 +271,7 @@ def test_the_report_names_both_estimates_and_says_what_they_rest_on(ground):
     assert said["used"]
     assert said["facts"]["practice"]["value"] < said["facts"]["clippings"][1]["rate"]["value"]
     judged = said["judged_among_worked"]
-    assert judged["moments"] == (given["test"] & worked_rows(part, history, mature, given)).sum()
+    assert judged["moments"] == (given["test"] & worked_rows(history, agreement, mature, given)).sum()
     assert {"under_practice", "if_worked", "auc_gain"} <= set(judged)
     shown = said["open_leads"]
     for name in ("under_practice", "if_worked"):
@@ -214,15 +281,36 @@ def test_the_report_names_both_estimates_and_says_what_they_rest_on(ground):
     words = " ".join(part.words)
     assert "under today's practice" in words
     assert "if worked within 5 working days" in words
+    assert "Worked moments set the level alone" in words
+    assert said["slope"].endswith("conversions; from 50 on the slope is fitted as well")
     again = if_worked(history, agreement, at, mature, **given)
     assert plain(again.to_dict()) == plain(part.to_dict())
 
 
-def worked_rows(part, history, mature, given):
+def worked_rows(history, agreement, mature, given):
     from leadlight.training.worked.days import Window
     from leadlight.training.worked.moments import worked
 
-    return worked(history, mature, window=Window(5), as_of=given["as_of"]).taken
+    return worked(history, agreement, mature, window=Window(5), as_of=given["as_of"]).taken
+
+
+def test_whether_it_is_used_hangs_on_what_teaches_not_on_all_that_the_log_holds(ground):
+    history, agreement, at, mature, given = ground
+    rows = worked_rows(history, agreement, mature, given)
+    few = given["learn"] & (np.cumsum(rows & given["learn"]) <= 90)
+    part = if_worked(history, agreement, at, mature, **{**given, "learn": few, "folds": []})
+    facts = part.facts
+    assert part.learned is not None
+    assert facts.effective >= 100 > facts.teaching.effective > 0
+    assert facts.teaching.worked + facts.teaching.converted_first == 90
+    assert not part.to_dict()["used"]
+    words = " ".join(part.words)
+    assert f"as much as {facts.effective:,.0f} leads of equal weight" in words
+    assert f"as much as {facts.teaching.effective:,.0f} leads of equal weight" in words
+    assert "shown and not used" in words
+    whole = if_worked(history, agreement, at, mature, **given)
+    assert whole.facts.log == facts.log
+    assert whole.facts.teaching.effective > facts.teaching.effective
 
 
 def test_without_a_log_only_practice_is_told(ground):
