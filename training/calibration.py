@@ -344,8 +344,9 @@ def _within(
         g0, h0, h1 = (np.bincount(of, column) for column in (residual, variance, variance * x))
         h0 = np.maximum(h0, 1e-300)
         ridge = _RIDGE * float(variance.sum()) + 1e-9
-        moved = (residual @ x - ridge * b - h1 @ (g0 / h0)) / (variance @ (x * x) + ridge - h1 @ (h1 / h0))
-        moved = float(np.clip(moved, -2.0, 2.0))
+        gradient = float(residual @ x - ridge * b - h1 @ (g0 / h0))
+        curvature = float(variance @ (x * x) + ridge - h1 @ (h1 / h0))
+        moved = min(max(gradient / curvature, -2.0), 2.0)
         step = np.clip((g0 - h1 * moved) / h0, -2.0, 2.0)
         level, b = level + step, b + moved
         if max(abs(moved), float(np.abs(step).max())) < 1e-10:
@@ -410,8 +411,8 @@ def _disagree(folds: tuple[Interval, ...]) -> bool:
 
     The first folds know least: a model that has hardly left the base rate wants a slope that the final one does not.
     """
-    narrowest = min((fold.high for fold in folds), default=np.inf)
-    return any(fold.low > APART * max(narrowest, 0.0) for fold in folds)
+    highs = [max(float(fold.high), 0.0) for fold in folds]
+    return any(fold.low > APART * min(highs) for fold in folds)
 
 
 def _sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
