@@ -74,8 +74,10 @@ def on_segments(found: Segments) -> Iterator[str]:
     if not found.judged and not small:
         yield "Segments: none were agreed, so none was judged."
     elif not found.harmed:
-        judged = len(found.judged)
-        yield f"Segments: {judged or 'none'} could be judged{', none of them is harmed' if judged else ''}."
+        judged = sum(segment.name != POOLED for segment in found.judged)
+        alone = f"{judged} could be judged, none of them is harmed" if judged else "none could be judged by itself"
+        together = "; the small ones together are not harmed" if judged < len(found.judged) else ""
+        yield f"Segments: {alone}{together}."
     if small:
         named = ", ".join(f"{name} ({n})" for name, n in small.items())
         pooled = "judged together" if any(s.name == POOLED for s in found.judged) else "too small together as well"
