@@ -57,6 +57,20 @@ def goal_problem(terms: Agreement, history: History) -> Problem | None:
     return Problem("agreement.toml [conversion] stage", "goal_never_reached", message)
 
 
+def _goal_not_reached(terms: Agreement, history: History) -> Iterator[str]:
+    """Say that nobody reached the goal yet, where that may be so: waiting helps, and so may another goal."""
+    counts = history.stage_changes["stage"].value_counts()
+    if history.is_flat or not len(counts) or reached(terms.stage) & set(counts.index):
+        return
+    if goal_problem(terms, history) is not None:
+        return
+    there = ", ".join(f"{stage!r} ({count:,})" for stage, count in counts.head(10).items())
+    yield (
+        f"no lead has reached the goal {terms.stage!r}, so there is nothing to learn from; if that is not what counts "
+        f"as conversion, name another stage in agreement.toml, [conversion] stage. There are: {there}"
+    )
+
+
 def misfits(terms: Agreement, history: History) -> tuple[str, ...]:
     """Name what the agreement speaks of in vain.
 
@@ -64,7 +78,7 @@ def misfits(terms: Agreement, history: History) -> tuple[str, ...]:
     spelling alone keeps them from being one of ours.
     """
     attributes = {attribute.name: attribute for attribute in history.attributes}
-    named = []
+    named = list(_goal_not_reached(terms, history))
     for rule in terms.rules:
         why = _why_never(rule.when, history, attributes)
         if why is not None:

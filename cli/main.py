@@ -71,6 +71,10 @@ def main() -> None:
         app()
     except LeadlightError as error:
         _refuse(error)
+    except SystemExit as ended:
+        if ended.code == WRONG_USAGE and "--json" in sys.argv:  # said by the parser, which knows of no JSON
+            screen.emit(refusal(UsageError("The command was put wrongly; standard error says how.")))
+        raise
     except OSError as error:
         if error.filename is None:
             raise

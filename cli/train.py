@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -95,7 +95,8 @@ def train(
     if version is not None:
         screen.note(f"Registered as version {version}, the challenger (MLflow run {run_id}).")
         screen.note(f"Its model card: leadlight models show {version} --html --out card.html")
-        screen.note("Promote it with: leadlight models promote challenger")
+        judge = "" if registry.champion() is None else f" --data {data}"
+        screen.note(f"Promote it with: leadlight models promote challenger{judge}")
     if as_json:
         told = trained.report.to_dict()
         screen.emit({"verdict": trained.verdict, "version": version, "run_id": run_id, "report": told})
@@ -118,9 +119,7 @@ def as_timestamp(text: str | None) -> pd.Timestamp | None:
     import pandas as pd
 
     try:
-        read = pd.Timestamp(text)
+        read = pd.Timestamp(datetime.fromisoformat(text.strip()))  # nothing else: 03/04 is another day elsewhere
     except ValueError:
         raise UsageError(f"--as-of {text!r} is no date; write it as 2026-11-23 or 2026-11-23T08:00:00Z.") from None
-    if pd.isna(read):
-        raise UsageError("--as-of is empty; write it as 2026-11-23 or 2026-11-23T08:00:00Z.")
     return read.tz_localize(UTC) if read.tzinfo is None else read.tz_convert(UTC)

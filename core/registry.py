@@ -35,6 +35,9 @@ EXPERIMENT: Final = "leadlight"
 CHAMPION: Final = "champion"
 CHALLENGER: Final = "challenger"
 
+_MOST_WORDS: Final = 40
+"""Of what MLflow says of an error: enough to tell, without its stack."""
+
 
 class Registry:
     """Logs, registers, promotes and loads models.
@@ -402,10 +405,10 @@ def _answering(tracking: str) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _neighbour_errors()):
             raise
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        said = " ".join(str(error).split()[:_MOST_WORDS]).rstrip(".:") or type(error).__name__
         raise RegistryUnavailable(
-            f"MLflow at {tracking} did not do what was asked: {first} "
-            "Check LEADLIGHT_TRACKING_URI and that the server is up."
+            f"MLflow at {tracking} did not do what was asked: {said}. Check LEADLIGHT_TRACKING_URI, that the server is "
+            "up, and that its artifacts are still where it put them."
         ) from error
 
 

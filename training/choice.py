@@ -186,9 +186,7 @@ def too_few(converted: int, others: int) -> str | None:
 
 def points_only(why: str) -> Verdict:
     """Return the verdict where the hand-picked points rank, because there is nothing to learn from yet."""
-    return Verdict(
-        "points_only", f"Points only: {why}. The hand-picked points rank until then, and no chance is shown."
-    )
+    return Verdict("points_only", f"Points only: {why}. The hand-picked points rank, and no chance is shown.")
 
 
 def would_tell(area: Interval, conversions: int) -> int:

@@ -156,6 +156,8 @@ class Report:
         What must be said with the figures.
     seed : int
         As given to the run.
+    asked : mapping
+        What else the run was asked for: ``points_only``, and the ``seconds`` or ``trials`` of a search.
     release : str
         Of Leadlight.
     seconds : mapping of step to float
@@ -180,6 +182,7 @@ class Report:
     final: Mapping[str, Any]
     words: tuple[str, ...]
     seed: int
+    asked: Mapping[str, Any]
     release: str
     seconds: Mapping[str, float] = field(default_factory=dict)
 

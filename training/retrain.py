@@ -140,7 +140,7 @@ def run(task: Task, settings: Settings, log: Log) -> Outcome:
         if outcome is not None:
             return job.end(outcome)
     else:
-        log(f"version {version} was trained on this data by a run that did not finish: going on with it")
+        log(f"version {version} was trained on this data and never judged: going on with it")
     assert version is not None
     return job.end(job.promote(version))
 
@@ -205,6 +205,7 @@ class _Job:
             "agreement": task.agreement.version,
             "seed": task.seed,
             "release": release(),
+            "asked": {"points_only": False, "seconds": task.tune, "trials": None},
         }
         told = {
             "fingerprint": data.get("fingerprint"),
@@ -212,6 +213,7 @@ class _Job:
             "agreement": report.get("agreement", {}).get("version"),
             "seed": report.get("seed"),
             "release": report.get("release"),
+            "asked": report.get("asked"),
         }
         return asked == told
 

@@ -368,7 +368,12 @@ class _Job:
     ) -> Trained:
         """Put the report together and, where there is a model, its facts."""
         given = (self.history, self.agreement, self.audit, self.day, ground, outcome, final)
-        report = telling.report(*given, seed=self.seed, seconds=self.watch.seconds)
+        asked = {
+            "points_only": self.points_only,
+            "seconds": self.budget and self.budget.seconds,
+            "trials": self.budget and self.budget.trials,
+        }
+        report = telling.report(*given, seed=self.seed, asked=asked, seconds=self.watch.seconds)
         seen = telling.looked_at(self.history, ground, outcome)
         if final is None:
             return Trained(None, report, outcome.verdict.word, pd.DataFrame(), {}, seen)

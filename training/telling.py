@@ -68,6 +68,7 @@ def report(
     final: Refitted | None,
     *,
     seed: int,
+    asked: Mapping[str, Any],
     seconds: Mapping[str, float],
 ) -> Report:
     """Put a run's report together.
@@ -82,6 +83,8 @@ def report(
         None without a signal.
     seed : int
         As given to the run.
+    asked : mapping
+        What else it was asked for.
     seconds : mapping of step to float
     """
     contest = outcome.contest
@@ -104,8 +107,9 @@ def report(
         verdict=outcome.verdict,
         probability=outcome.probability,
         final=_final(final, ground) if final else {},
-        words=(*_WORDS, *_more_words(history, ground)),
+        words=(*(_WORDS if contest else ()), *_more_words(history, ground)),
         seed=seed,
+        asked=asked,
         release=metadata.version("leadlight"),
         seconds=dict(seconds),
     )

@@ -113,3 +113,12 @@ def test_a_known_stage_in_other_letters_is_named():
 )
 def test_what_each_stage_means(stage, means):
     assert meaning(stage, "sql") == means
+
+
+def test_a_usual_goal_that_nobody_has_reached_yet_is_named_with_the_stages_there_are():
+    data = history(["new", "mql"])
+    assert goal_problem(parse(""), data) is None
+    (said,) = misfits(parse(""), data)
+    assert "no lead has reached the goal 'customer'" in said
+    assert "'mql' (1)" in said
+    assert misfits(parse('[conversion]\nstage = "mql"'), data) == ()

@@ -23,6 +23,7 @@ def folder(tmp_path):
         (["score", "--data", "{folder}", "--out", "{folder}/x.csv", "--language", "fr"], 2, "en, es"),
         (["score", "--data", "{folder}", "--out", "{folder}/x.csv", "--as-of", "someday"], 2, "2026-11-23"),
         (["train", "--data", "{folder}", "--as-of", "someday"], 2, "2026-11-23"),
+        (["train", "--data", "{folder}", "--as-of", "03/04/2025"], 2, "2026-11-23"),
         (["train", "--data", "{folder}", "--agreement", "{folder}/no.toml"], 3, "no agreement"),
         (["simulate", "--out", "{folder}/sim", "--world", "flat"], 2, "honest-points"),
         (["agreement", "check", "{folder}/dataset.toml"], 0, "can be followed"),
@@ -122,3 +123,10 @@ def test_an_export_without_dates_has_no_as_of_and_no_stage_to_agree_on(run, tmp_
     assert "Capacity not agreed" in done.stderr
     assert "Conversion stage" not in done.stderr
     assert "Horizon not agreed" not in done.stderr
+
+
+def test_what_the_parser_refuses_ends_in_json_too(run, folder):
+    done = run("train", "--data", folder, "--trials", "x", "--json", home=folder)
+    assert done.returncode == 2
+    assert json.loads(done.stdout.splitlines()[-1])["ok"] is False
+    assert "trials" in done.stderr

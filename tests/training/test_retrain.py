@@ -11,7 +11,9 @@ import pytest
 from companies import simulated
 from leadlight.core.registry import Registry, cached_champion
 from leadlight.core.settings import Settings
+from leadlight.training.register import register
 from leadlight.training.retrain import Task, run
+from leadlight.training.run import train
 from leadlight.training.telling import example
 
 EARLY = pd.Timestamp("2025-05-05", tz="UTC")
@@ -25,7 +27,9 @@ import pandas as pd
 from leadlight.agreement.terms import parse
 from leadlight.core.settings import Settings
 from leadlight.core.source import read_history
+from leadlight.training.register import register
 from leadlight.training.retrain import Task, run
+from leadlight.training.run import train
 
 home, data, where = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 
@@ -146,7 +150,7 @@ def test_killed_anywhere_the_champion_is_whole_and_the_next_run_finishes(home):
 
     last = home.run()
     assert any("made anew" in line for line in home.lines)
-    assert any("did not finish" in line for line in home.lines)
+    assert any("never judged" in line for line in home.lines)
     assert (last.word, last.version, last.champion) == ("promoted", 2, 2), last.text
     assert whole(home, 2)
     assert home.versions == [2, 1]  # trained once ...
@@ -196,3 +200,13 @@ def test_a_first_retraining_may_be_killed_at_any_step(tmp_path, where):
     assert home.run().word == "promoted"
     assert whole(home, home.champion)
     assert home.versions == [1]
+
+
+def test_points_that_somebody_registered_by_hand_are_no_run_that_goes_on(tmp_path):
+    home = Home(tmp_path)
+    by_hand = train(home.past, home.terms, points_only=True)
+    assert register(Registry(home.settings), by_hand, seed=0)[1] == 1
+    outcome = home.run()
+    assert home.versions == [2, 1]
+    assert (outcome.word, home.champion) == ("promoted", 2)
+    assert not any("never judged" in line for line in home.lines)

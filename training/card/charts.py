@@ -9,6 +9,7 @@ import numpy as np
 
 from leadlight.training.bootstrap import ranked
 from leadlight.training.card import chances_charts as plots_chances
+from leadlight.training.card.texts import KINDS
 from leadlight.training.metrics import bins_of
 
 if TYPE_CHECKING:
@@ -93,8 +94,9 @@ def _curves(
     for kind, scores in log_odds.items():
         across, up = curve(scores, converted)
         keep = np.unique(np.linspace(0, len(across) - 1, _POINTS).astype(int))
-        rows += [{"x": float(across[i]), "y": float(up[i]), "candidate": kind} for i in keep]
-    colours = alt.Scale(domain=list(log_odds), range=[_COLOURS.get(kind, "#555") for kind in log_odds])
+        rows += [{"x": float(across[i]), "y": float(up[i]), "candidate": KINDS.get(kind, kind)} for i in keep]
+    names = [KINDS.get(kind, kind) for kind in log_odds]
+    colours = alt.Scale(domain=names, range=[_COLOURS.get(kind, "#555") for kind in log_odds])
     return (
         alt.Chart(alt.InlineData(values=rows))
         .mark_line()
@@ -102,7 +104,7 @@ def _curves(
             x=alt.X("x:Q", title=x, axis=alt.Axis(format="%")),
             y=alt.Y("y:Q", title=y, axis=alt.Axis(format="%")),
             color=alt.Color("candidate:N", scale=colours, legend=alt.Legend(orient="bottom-right")),
-            strokeDash=alt.StrokeDash("candidate:N", scale=alt.Scale(domain=list(log_odds), range=_DASHES)),
+            strokeDash=alt.StrokeDash("candidate:N", scale=alt.Scale(domain=names, range=_DASHES)),
         )
     )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["FILTERS", "WORDS", "chosen_of", "kind_of"]
+__all__ = ["FILTERS", "KINDS", "WORDS", "chosen_of", "kind_of"]
 
 _DASH: Final = "–"
 
-_KINDS: Final = {
+KINDS: Final = {
     "scorecard": "hand-picked points",
     "logistic": "logistic regression",
     "lightgbm": "boosted trees",
@@ -33,6 +33,19 @@ _MEASURES: Final = (
     ("calibrated", "observed_to_expected", "observed / expected", 2),
 )
 """Part of a candidate's report, measure, what it is called, and its digits."""
+
+_COUNTS: Final = {
+    "drawn": "moments are",
+    "mature": "of them with their horizon passed",
+    "immature_left_out": "left out: horizon not passed",
+    "conversions": "leads converted",
+    "late_wins_kept_as_0": "won after horizon and lag, kept as not converted",
+    "converted_but_unrecorded_left_out": "left out: converted, not recorded yet",
+    "leads_by_detour": "leads that took a detour",
+    "bulk_imported": "leads that came in bulk",
+    "youngest_tenth_base_rate": "base rate of the youngest tenth, perhaps not done",
+}
+"""What the counts of moments are called."""
 
 _GATE: Final = {"pass": "passed", "refuse": "refused", "not_yet": "not yet"}
 
@@ -158,4 +171,4 @@ FILTERS: Final = {
     "day": day,
 }
 
-WORDS: Final = {"KINDS": _KINDS, "STATUS": _STATUS, "MEASURES": _MEASURES, "GATE": _GATE}
+WORDS: Final = {"KINDS": KINDS, "STATUS": _STATUS, "MEASURES": _MEASURES, "GATE": _GATE, "COUNTS": _COUNTS}

@@ -24,6 +24,9 @@ _MOST_MONTHS: Final = 36
 """A longer history is told in quarters of a year."""
 
 _TENTHS: Final = 10
+_WORTH_NAMING: Final = 50
+"""Leads of a stretch of time from which on it is named: the first weeks of a history are a handful."""
+
 _BEYOND_CHANCE: Final = 0.01
 _NOTICEABLE: Final = 0.1
 """Smallest spread between stretches of time, as a share of the base rate, that is called a move."""
@@ -163,6 +166,8 @@ def _chi_square_tail(q: float, freedom: int) -> float:
 def _how_it_went(blocks: tuple[Block, ...], moved: bool, spread: float) -> str:
     if len(blocks) < 2:
         return "There is no order in time, so nobody can tell whether the base rate moves."
+    large = [block for block in blocks if block.leads >= _WORTH_NAMING]
+    blocks = tuple(large) if len(large) > 1 else blocks
     low, high = (pick(blocks, key=lambda block: block.rate.value) for pick in (min, max))
     ends = f"from {_rate(blocks[0])} to {_rate(blocks[-1])}"
     if moved:

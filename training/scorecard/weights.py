@@ -205,7 +205,8 @@ class _Seen:
 def _estimate(counts: by_pattern.Counts, given: NDArray[np.float64], told: NDArray[np.bool_]) -> _Found:
     total = counts.patterns @ given
     spread = float(total.std()) or 1.0
-    scale = by_pattern.fit((total / spread)[:, None], counts, ridge=1e-6)[:, 1] / spread
+    as_rules = RIDGE * float(given[told] @ given[told]) / spread**2  # the card's slope is shrunk as its rules are
+    scale = by_pattern.fit((total / spread)[:, None], counts, ridge=as_rules)[:, 1] / spread
     together, alone = np.full((2, len(counts.all_), len(given)), np.nan)
     together[:, told] = by_pattern.fit(counts.patterns[:, told], counts, ridge=RIDGE)[:, 1:]
     for i in np.flatnonzero(told):

@@ -160,3 +160,12 @@ def test_a_rule_that_this_history_cannot_judge_says_why():
 def test_the_same_again():
     assert review({"a": 10, "b": 5}, [1.0, 0.2]) == review({"a": 10, "b": 5}, [1.0, 0.2])
     assert math.isfinite(review({"a": 10}, [1.0]).scale.value)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_card_with_one_rule_that_tells_anything_sets_its_own_scale(seed):
+    """With the rule shrunk and the scale not, the only rule of a small card was always called too high."""
+    found = review({"a": 25, "never": 5}, [1.2, 0.0], n=300, shares=np.array([0.3, 0.0]), seed=seed)
+    rule = by_name(found)["a"]
+    assert rule.together.value == pytest.approx(25)
+    assert rule.verdict == "about right"
