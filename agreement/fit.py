@@ -7,6 +7,7 @@ reached.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from leadlight.agreement.terms import Agreement
 from leadlight.core.attributes import tidy
@@ -15,6 +16,9 @@ from leadlight.core.errors import Problem
 from leadlight.core.history import Attribute, History
 from leadlight.core.sections import near_miss
 from leadlight.core.stages import CLOSED, LADDER, RECYCLED, reached
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["goal_problem", "meaning", "misfits"]
 
@@ -43,32 +47,32 @@ def goal_problem(terms: Agreement, history: History) -> Problem | None:
         None where one did, where no stage was ever recorded, for a flat export, which has none, and where all stages
         are usual ones and the goal is too: then nobody got there yet.
     """
-    counts = history.stage_changes["stage"].value_counts()
-    if history.is_flat or not len(counts) or reached(terms.stage) & set(counts.index):
+    counts = _reached_instead(terms, history)
+    if counts is None or _nobody_yet(terms, counts):
         return None
-    if {terms.stage, *counts.index} <= {*LADDER, *RECYCLED, *CLOSED}:
-        return None
-    there = ", ".join(f"{stage!r} ({count:,})" for stage, count in counts.head(20).items())
     message = (
-        f"no lead ever reached {terms.stage!r}; the stages there are: {there}. Name one of them in agreement.toml, "
-        f"[conversion] stage, or respell it in dataset.toml: [stage_changes.values.stage] "
+        f"no lead ever reached {terms.stage!r}; the stages there are: {_listed(counts)}. Name one of them in "
+        f"agreement.toml, [conversion] stage, or respell it in dataset.toml: [stage_changes.values.stage] "
         f'"its name in the export" = "{terms.stage}"'
     )
     return Problem("agreement.toml [conversion] stage", "goal_never_reached", message)
 
 
-def _goal_not_reached(terms: Agreement, history: History) -> Iterator[str]:
-    """Say that nobody reached the goal yet, where that may be so: waiting helps, and so may another goal."""
+def _reached_instead(terms: Agreement, history: History) -> pd.Series[int] | None:
+    """Return how often each stage was reached, where stages are known and the goal is not among them."""
     counts = history.stage_changes["stage"].value_counts()
     if history.is_flat or not len(counts) or reached(terms.stage) & set(counts.index):
-        return
-    if goal_problem(terms, history) is not None:
-        return
-    there = ", ".join(f"{stage!r} ({count:,})" for stage, count in counts.head(10).items())
-    yield (
-        f"no lead has reached the goal {terms.stage!r}, so there is nothing to learn from; if that is not what counts "
-        f"as conversion, name another stage in agreement.toml, [conversion] stage. There are: {there}"
-    )
+        return None
+    return counts
+
+
+def _nobody_yet(terms: Agreement, counts: pd.Series[int]) -> bool:
+    """Whether all stages are usual ones and the goal is too: then nobody may have got there yet."""
+    return {terms.stage, *counts.index} <= {*LADDER, *RECYCLED, *CLOSED}
+
+
+def _listed(counts: pd.Series[int]) -> str:
+    return ", ".join(f"{stage!r} ({count:,})" for stage, count in counts.head(20).items())
 
 
 def misfits(terms: Agreement, history: History) -> tuple[str, ...]:
@@ -78,7 +82,14 @@ def misfits(terms: Agreement, history: History) -> tuple[str, ...]:
     spelling alone keeps them from being one of ours.
     """
     attributes = {attribute.name: attribute for attribute in history.attributes}
-    named = list(_goal_not_reached(terms, history))
+    named = []
+    counts = _reached_instead(terms, history)
+    if counts is not None and _nobody_yet(terms, counts):
+        named.append(
+            f"no lead has reached the goal {terms.stage!r}, so there is nothing to learn from; if that is not what "
+            f"counts as conversion, name another stage in agreement.toml, [conversion] stage. There are: "
+            f"{_listed(counts)}"
+        )
     for rule in terms.rules:
         why = _why_never(rule.when, history, attributes)
         if why is not None:

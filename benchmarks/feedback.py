@@ -29,8 +29,8 @@ from leadlight.core.history import TABLES, History
 from leadlight.core.mapping import parse as parse_mapping
 from leadlight.core.source import history_from_tables
 from leadlight.training import candidates
-from leadlight.training.calibration import fit_line
 from leadlight.training.features_at import FeaturesAt
+from leadlight.training.line import fit_line
 from leadlight.training.moments import Moments, by_lead_id, draw_dated, owners
 from leadlight.training.refit import cross_fitted_calibration, lesson_of
 from leadlight.training.simulate import Simulated, simulate

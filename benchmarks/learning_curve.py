@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from leadlight.agreement.terms import parse
@@ -98,14 +99,8 @@ def with_card(p: Pool, card: str) -> Pool:
 
 
 def area(raw: Any, converted: Any) -> float:
-    """Return the area under the ROC curve; ties count half."""
-    raw = ranked(raw)
-    order = np.argsort(raw, kind="stable")
-    _, first, counts = np.unique(raw[order], return_index=True, return_counts=True)
-    ranks = np.empty(len(raw))
-    ranks[order] = np.repeat(first + (counts + 1) / 2, counts)
-    won = int(converted.sum())
-    return float((ranks[converted].sum() - won * (won + 1) / 2) / (won * (len(raw) - won)))
+    """Return the area under the ROC curve; points that add up to the same tie."""
+    return float(roc_auc_score(converted, ranked(raw)))
 
 
 def methods(p: Pool, rows: Any, seed: int) -> dict[str, float]:

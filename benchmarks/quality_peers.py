@@ -29,7 +29,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from leadlight.training.backtest import odoo
 from leadlight.training.backtest import rival as backtest_odoo
-from leadlight.training.backtest.methods import Said, recalibrate
+from leadlight.training.backtest.methods import Said, pooled, recalibrate
 from leadlight.training.backtest.periods import Period
 from leadlight.training.candidates import CrossFitted
 from leadlight.training.contest import compete
@@ -74,10 +74,9 @@ def ours(part: Part) -> dict[str, Told]:
     contest = compete(part.lesson, part.learn, part.folds, seed=0)
     found: dict[str, Told] = {}
     for kind, ranker in contest.rankers.items():
-        taught, asked = ranker.raw(part.lesson.matrix), ranker.raw(part.at.matrix[part.test_rows])
-        said = recalibrate(contest.predictions[kind], part.learn, taught, asked)
+        raw = ranker.raw(part.at.matrix[part.test_rows])
         setting = ", ".join(f"{name} {value:g}" for name, value in contest.params[kind].items())
-        found[kind] = Told(said, 0.0, setting)
+        found[kind] = Told(Said(raw, contest.fitted[kind].line(raw)), 0.0, setting)
     seconds = part.seconds + time.perf_counter() - began
     found = {name: replace(told, seconds=seconds) for name, told in found.items()}
     chosen = contest.choice.kind
@@ -150,15 +149,7 @@ def _cross_fitted(part: Part, matrix: NDArray[np.float64], fit: Callable[..., An
     for fold in part.folds:
         taught = lesson.take(fold.learn)
         raw.append(_raw(fit(matrix[fold.learn], taught.converted, taught.weight), matrix[fold.validate]))
-    return _pooled(part, raw)
-
-
-def _pooled(part: Part, raw: list[NDArray[np.float64]]) -> CrossFitted:
-    if not raw:
-        return CrossFitted(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    rows = np.concatenate([fold.validate for fold in part.folds])
-    block = np.concatenate([np.full(len(fold.validate), fold.block) for fold in part.folds])
-    return CrossFitted(rows, block, np.concatenate(raw))
+    return pooled(part.folds, raw)
 
 
 def _test_matrix(part: Part) -> NDArray[np.float64]:
@@ -236,7 +227,7 @@ def odoo_with_effort(part: Part, _seconds: float, *, own_label: bool) -> Told:
         fitted = odoo.fit(fields, *sheet.counted_in(way, part.learn, fold))
         ahead.append(fitted.log_odds(fields, sheet.learn[fold.validate]))
     said = recalibrate(
-        _pooled(part, ahead), part.learn, model.log_odds(fields, sheet.learn), model.log_odds(fields, sheet.asked)
+        pooled(part.folds, ahead), part.learn, model.log_odds(fields, sheet.learn), model.log_odds(fields, sheet.asked)
     )
     return Told(
         said, part.seconds + time.perf_counter() - began, f"{len(fields)} fields, {len(counted[0]):,} rows counted"

@@ -90,11 +90,16 @@ def _train(
 
     with steps.step("train", "Training the candidates"):
         terms = read_agreement(data, None)
-        progress, notice = (lambda said: screen.note(f"  {said}")), (lambda said: screen.note(f"  Leak: {said}"))
-        trained = train(history, terms, seed=seed, progress=progress, notice=notice)
+        trained = train(
+            history,
+            terms,
+            seed=seed,
+            progress=lambda step: screen.note(f"  {step}"),
+            notice=lambda said: screen.note(f"  Leak: {said}"),
+        )
     with steps.step("register", "Registering and promoting in MLflow"):
         registry = Registry(setting)
-        version = register(registry, trained, seed=seed)[1]
+        version = register(registry, trained)[1]
         if version is not None:
             _promote(registry, version, history, terms)
     return trained, version

@@ -83,10 +83,7 @@ def _show_card(version: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.buffer.write(page.encode())
         return
-    try:
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{out} can't be written: {error.strerror}. Name another file with --out.") from None
+    out.write_text(page, encoding="utf-8")
     screen.note(f"The model card is in {out}.")
 
 

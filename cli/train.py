@@ -90,7 +90,7 @@ def train(
         progress=lambda step: screen.note(f"{step} ..."),
         notice=lambda said: screen.note(f"Leak: {said}"),
     )
-    run_id, version = register(registry, trained, seed=seed)
+    run_id, version = register(registry, trained)
     print_report(trained.report.to_dict())
     if version is not None:
         screen.note(f"Registered as version {version}, the challenger (MLflow run {run_id}).")

@@ -118,7 +118,7 @@ class Records:
         told = {**decision, "recorded_at": self._now()}
         self._append(version, _DECISIONS, told)
         if page is not None:
-            self.client.log_text(self._run(version), page, "gate.md")
+            self.client.log_text(self.run_of(version), page, "gate.md")
         against = decision["champion_version"]
         tags = {
             "gate": decision["word"],
@@ -130,11 +130,11 @@ class Records:
 
     def decisions(self, version: int) -> list[dict[str, Any]]:
         """Return all decisions on a version, the latest last."""
-        return self._kept(self._run(version), _DECISIONS)
+        return self._kept(self.run_of(version), _DECISIONS)
 
     def promotions(self, version: int) -> list[dict[str, Any]]:
         """Return every time a version became champion, the latest last."""
-        return self._kept(self._run(version), _PROMOTIONS)
+        return self._kept(self.run_of(version), _PROMOTIONS)
 
     def used(self) -> Used:
         """Return what the gate has looked at so far."""
@@ -150,11 +150,12 @@ class Records:
         data = {*tags.get("gate.used_data", "").split(), *filter(None, [decision["used_data"]])}
         return {"gate.used_until": max(until, default=None), "gate.used_data": " ".join(sorted(data)) or None}
 
-    def _run(self, version: int) -> str:
+    def run_of(self, version: int) -> str:
+        """Return the id of a version's run."""
         return str(self.client.get_model_version(self.model, str(version)).run_id)
 
     def _tag(self, version: int, tags: Mapping[str, Any]) -> None:
-        run_id = self._run(version)
+        run_id = self.run_of(version)
         for name, value in tags.items():
             if value is None:
                 continue
@@ -164,7 +165,7 @@ class Records:
             self.client.set_tag(run_id, name, short)
 
     def _append(self, version: int, file: str, told: Mapping[str, Any]) -> None:
-        run_id = self._run(version)
+        run_id = self.run_of(version)
         with self.alone():
             whole = [*self._kept(run_id, file), dict(told)]
             self.client.log_text(run_id, json.dumps(whole, ensure_ascii=False, indent=1), file)

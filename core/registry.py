@@ -182,7 +182,7 @@ class Registry:
         """
         with _answering(self._settings.tracking):
             aliases = self._aliases()
-        versions = {registered.version for registered in self.versions()}
+            versions = {int(v.version) for v in self._client.search_model_versions(f"name = '{MODEL_NAME}'")}
         number = aliases.get(name) or (int(name) if name.isdecimal() else None)
         if number is not None and number in versions:
             return number
@@ -209,7 +209,7 @@ class Registry:
 
         version = self.resolve(name)
         with _answering(self._settings.tracking):
-            run_id = self._client.get_model_version(MODEL_NAME, str(version)).run_id
+            run_id = self._records.run_of(version)
             text = mlflow.artifacts.load_text(f"runs:/{run_id}/report.json")
         found: dict[str, Any] = json.loads(text)
         return found
@@ -218,7 +218,7 @@ class Registry:
         """Return the texts that a version's run keeps in a folder, by path; empty where there is no such folder."""
         version = self.resolve(name)
         with _answering(self._settings.tracking), tempfile.TemporaryDirectory() as scratch:
-            run_id = str(self._client.get_model_version(MODEL_NAME, str(version)).run_id)
+            run_id = self._records.run_of(version)
             if not self._client.list_artifacts(run_id, folder):
                 return {}
             root = Path(self._client.download_artifacts(run_id, folder, scratch))
@@ -228,8 +228,7 @@ class Registry:
         """Keep a text with a version's run, in place of an earlier one of that name."""
         version = self.resolve(name)
         with _answering(self._settings.tracking):
-            run_id = str(self._client.get_model_version(MODEL_NAME, str(version)).run_id)
-            self._client.log_text(run_id, text, file)
+            self._client.log_text(self._records.run_of(version), text, file)
 
     def aliases(self, name: str) -> tuple[str, ...]:
         """Return the aliases of a version, by number or alias."""

@@ -14,16 +14,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-__all__ = ["pack", "requirements"]
+__all__ = ["pack", "release", "requirements"]
 
 PACKAGES: Final = ("treeshap", "core", "agreement", "features", "training", "serving", "cli")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _SKIP: Final = frozenset({"__pycache__"})
 
 
+def release() -> str:
+    """Return the version of Leadlight that runs."""
+    return metadata.version("leadlight")
+
+
 def pack(folder: Path) -> Path:
     """Write ``leadlight-<version>-py3-none-any.whl`` into a folder and return its path."""
-    version = metadata.version("leadlight")
+    version = release()
     info = f"leadlight-{version}.dist-info"
     files = {name: path.read_bytes() for name, path in sorted(_sources().items())}
     files[f"{info}/METADATA"] = _metadata().encode()

@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DRAWS", "Accounts", "Interval", "areas", "interval", "precision_at", "rank_measures", "ranked"]
+__all__ = ["DRAWS", "Accounts", "Interval", "areas", "effective", "interval", "precision_at", "rank_measures", "ranked"]
 
 DRAWS: Final = 1_000
 
@@ -82,6 +82,17 @@ def interval(draws: NDArray[np.float64]) -> Interval:
         return Interval(float(draws[0]), float("nan"), float("nan"))
     low, high = np.quantile(finite, (0.025, 0.975))
     return Interval(float(draws[0]), float(low), float(high))
+
+
+def effective(weight: NDArray[Any]) -> float:
+    """Return the effective size of a sample: how many equal weights would be as good (Kish 1965, Survey Sampling).
+
+    Examples
+    --------
+    >>> effective(np.array([1.0, 1.0, 1.0])), round(effective(np.array([8.0, 1.0, 1.0])), 2)
+    (3.0, 1.52)
+    """
+    return float(weight.sum() ** 2 / (weight**2).sum()) if weight.any() else 0.0
 
 
 def ranked(score: NDArray[np.float64]) -> NDArray[np.float64]:

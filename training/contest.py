@@ -63,7 +63,7 @@ def compete(
         fitted[kind] = cross_fitted_calibration(said[kind], learn, rankers[kind].raw(lesson.matrix), seed)
         if len(said[kind].rows):
             ahead[kind] = _areas(said[kind], learn, seed)
-    wavering = [kind for kind, found in fitted.items() if found.contradicts_itself]
+    wavering = [kind for kind, found in fitted.items() if found.evidence.contradicts_itself]
     growing = GROWS_OUT_OF if len(lesson.leans) > 1 else {}
     choice = choose(ahead, lesson.kinds, wavering=wavering, growing=growing)
     since = first_validated(said[choice.kind], learn)

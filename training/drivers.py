@@ -13,7 +13,7 @@ from leadlight.features.wording import say
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from leadlight.core.artifact import TrainedModel
+    from leadlight.core.artifact import Evidence, TrainedModel
 
 __all__ = ["Driver", "Drivers", "Example", "drivers"]
 
@@ -128,9 +128,10 @@ class _Group:
     def strength(self) -> float:
         return float(np.abs(self.impact).mean()) if len(self.impact) else 0.0
 
-    def leading(self, lead: int) -> str:
-        """Return the topic that speaks for the group: the largest share in the group's direction."""
-        return self.topics[int(np.argmax(np.sign(self.impact[lead]) * self.parts[lead]))]
+    @property
+    def leading(self) -> NDArray[np.int64]:
+        """Which topic speaks for the group, lead by lead: the largest share in the group's direction."""
+        return np.asarray(np.argmax(np.sign(self.impact)[:, None] * self.parts, axis=1))
 
     def told(self, model: TrainedModel, matrix: NDArray[np.float64], total: float) -> Driver:
         low, high = (float(q) for q in np.quantile(self.impact, (LOW, HIGH)))
@@ -152,7 +153,7 @@ class _Group:
         """Return the reason of the lead whose impact is nearest, of those that it moves this way."""
         moved = np.flatnonzero(way * self.impact > 0)
         lead = int(moved[np.argmin(np.abs(self.impact[moved] - impact))])
-        topic = model.catalog.topics[self.leading(lead)]
+        topic = model.catalog.topics[self.topics[self.leading[lead]]]
         return Example(say(topic, model.catalog, matrix[lead].tolist()), float(self.impact[lead]))
 
 
@@ -161,15 +162,27 @@ def _contradictions(model: TrainedModel, matrix: NDArray[np.float64], groups: Se
     if not len(matrix) or not groups:
         return 0, 0
     impacts = np.stack([group.impact for group in groups], axis=1)
-    strongest = np.argsort(-np.abs(impacts), axis=1, kind="stable")[:, :SHOWN]
+    strongest = np.zeros(impacts.shape, bool)
+    np.put_along_axis(strongest, np.argsort(-np.abs(impacts), axis=1, kind="stable")[:, :SHOWN], True, axis=1)
     reasons = contradicted = 0
-    for lead, ranked in enumerate(strongest):
-        for number in ranked:
-            impact = float(impacts[lead, number])
-            evidence = model.evidence.get(groups[number].leading(lead))
-            if impact == 0.0 or evidence is None:
+    for group, shown in zip(groups, (strongest & (impacts != 0)).T, strict=True):
+        for number, topic in enumerate(group.topics):
+            spoken = np.flatnonzero(shown & (group.leading == number))
+            if topic not in model.evidence or not len(spoken):
                 continue
-            cell = evidence.cell(float(matrix[lead, model.catalog.position[evidence.feature]]))
-            reasons += cell.enough
-            contradicted += cell.speaks_against(impact, model.baseline)
+            evidence, impact = model.evidence[topic], group.impact[spoken]
+            value = matrix[spoken, model.catalog.position[evidence.feature]]
+            _, first, of = np.unique(_cell_numbers(evidence, value), return_index=True, return_inverse=True)
+            cells = [evidence.cell(float(value[one])) for one in first]
+            reasons += int(np.array([cell.enough for cell in cells])[of].sum())
+            against = np.array([[cell.speaks_against(way, model.baseline) for way in (-1.0, 1.0)] for cell in cells])
+            contradicted += int(against[of, (impact > 0).astype(np.int64)].sum())
     return reasons, contradicted
+
+
+def _cell_numbers(evidence: Evidence, value: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the number of each value's cell, as `Evidence.cell_number` does one by one; -1 for a missing number."""
+    by_edges = evidence.edges or len(evidence.cells) == 1
+    known = np.nan_to_num(value)
+    number = np.searchsorted(evidence.edges, known, side="right") if by_edges else known.astype(np.int64)
+    return np.where(np.isnan(value), -1, number)

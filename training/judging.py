@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from leadlight.training.calibration import ENOUGH_FOR_SLOPE, fit_line
+from leadlight.training.line import fit_line
+from leadlight.training.rank_evidence import ENOUGH_FOR_SLOPE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

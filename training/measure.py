@@ -11,7 +11,7 @@ import numpy as np
 from leadlight.core.clock import DAY, NEVER, from_micros
 from leadlight.features.encode import micros_of
 from leadlight.training.bootstrap import Accounts, Interval, interval
-from leadlight.training.calibration import fit_line, line_draws
+from leadlight.training.line import fit_line, line_draws
 from leadlight.training.metrics import Chances, Ranking, measure_chances, measure_ranking
 from leadlight.training.population import DEFAULT_HOT, hot_share
 from leadlight.training.report import Part

@@ -16,6 +16,7 @@ import pandas as pd
 
 from leadlight.core.clock import DAY, NEVER
 from leadlight.features.encode import micros_of
+from leadlight.training.bootstrap import effective
 from leadlight.training.labels import Spans, Stages, read_stages
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ __all__ = [
     "AsDrawn",
     "Moments",
     "by_lead_id",
+    "draw",
     "draw_dated",
     "draw_flat",
-    "effective",
     "few_accounts",
+    "one_moment_each",
     "open_leads",
     "owners",
     "scrambled",
@@ -104,6 +106,12 @@ class Moments:
         """Distinct leads with at least one moment that converted."""
         return len(np.unique(self.lead[self.converted]))
 
+    @property
+    def converted_accounts(self) -> float:
+        """Effective number of accounts in which the leads that converted lie."""
+        first = np.unique(self.lead[self.converted], return_index=True)[1]
+        return effective(np.unique(self.owner[self.converted][first], return_counts=True)[1])
+
 
 @dataclass(frozen=True)
 class AsDrawn:
@@ -115,12 +123,17 @@ class AsDrawn:
         Mature or not.
     gap : int
         Embargo: horizon + reporting lag, microseconds; 0 for a flat export.
+    open_now : Moments
+        Whom the scores of today refer to, one moment each: the leads that the queue shows as open on the training day.
+        Where there are none those of the last cut; in a company's first days, where no cut held anybody, all leads that
+        were known. All of a flat export.
     facts : dict
         JSON-ready.
     """
 
     moments: Moments
     gap: int
+    open_now: Moments
     facts: dict[str, Any]
 
 
@@ -147,17 +160,6 @@ def few_accounts(leads: pd.DataFrame) -> bool:
     named = leads["account_id"].dropna()
     alone = len(leads) - len(named)
     return len(named) > 0 and effective(np.r_[named.value_counts(), np.ones(alone)]) < FEWEST_ACCOUNTS
-
-
-def effective(sizes: NDArray[Any]) -> float:
-    """Return how many groups of equal size would be as unequal as these (Kish 1965, Survey Sampling).
-
-    Examples
-    --------
-    >>> effective(np.array([5, 5, 5, 5])), round(effective(np.array([97, 1, 1, 1])), 2)
-    (4.0, 1.06)
-    """
-    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) and sizes.any() else 0.0
 
 
 def share_of(names: Sequence[str], salt: str) -> NDArray[np.float64]:
@@ -194,6 +196,14 @@ def by_lead_id(history: History) -> History:
     return replace(history, leads=leads, outcome=outcome)
 
 
+def draw(history: History, *, goal_stage: str, within_days: float, as_of: int | None) -> AsDrawn:
+    """Draw the moments of a history; goal, horizon and day have no meaning for a flat export."""
+    if history.is_flat:
+        return draw_flat(history)
+    assert as_of is not None
+    return draw_dated(history, goal_stage=goal_stage, within_days=within_days, as_of=as_of)
+
+
 def draw_dated(history: History, *, goal_stage: str, within_days: float, as_of: int) -> AsDrawn:
     """Draw every Monday's open leads and label those whose horizon has passed.
 
@@ -224,7 +234,7 @@ def draw_dated(history: History, *, goal_stage: str, within_days: float, as_of: 
         owner=owners(history.leads)[0][lead],
     )
     facts = _facts(history, moments, stages, within_days, cuts, every)
-    return AsDrawn(moments, horizon + stages.lag, facts)
+    return AsDrawn(moments, horizon + stages.lag, _open_now(history, moments, stages, as_of), facts)
 
 
 def draw_flat(history: History) -> AsDrawn:
@@ -252,12 +262,30 @@ def draw_flat(history: History) -> AsDrawn:
         "order_by": history.outcome.order_by,
         "youngest_tenth_base_rate": _youngest_tenth(moments),
     }
-    return AsDrawn(moments, 0, facts)
+    return AsDrawn(moments, 0, moments, facts)
 
 
 def open_leads(history: History, *, goal_stage: str, as_of: int) -> NDArray[np.int64]:
     """Return the rows of the leads that the queue shows as open at an instant."""
-    stages = read_stages(history, goal_stage, as_of)
+    return _shown_as_open(read_stages(history, goal_stage, as_of), as_of)
+
+
+def one_moment_each(history: History, lead: NDArray[np.int64], as_of: int) -> Moments:
+    """Return one moment of each of some leads, all at an instant; their outcomes are not known."""
+    at, no = np.full(len(lead), as_of), np.zeros(len(lead), bool)
+    return Moments(lead, at, at, no, no, no, owners(history.leads)[0][lead])
+
+
+def _open_now(history: History, moments: Moments, stages: Stages, as_of: int) -> Moments:
+    lead = _shown_as_open(stages, as_of)
+    if not len(lead) and len(moments):
+        return moments.take(moments.when == moments.when.max())
+    if not len(lead):
+        lead = np.flatnonzero(micros_of(history.leads["recorded_at"]) < as_of)
+    return one_moment_each(history, lead, as_of)
+
+
+def _shown_as_open(stages: Stages, as_of: int) -> NDArray[np.int64]:
     shown = Spans(*(np.r_[a, b] for a, b in zip(_spans(stages.at_risk), _spans(stages.unrecorded), strict=True)))
     return np.unique(shown.lead[(shown.start < as_of) & (as_of <= shown.end)])
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from leadlight.core.contributions import Additive, Term
 
@@ -77,7 +79,9 @@ def fit(
     center = float(np.average(sums, weights=weight)) if len(sums) else 0.0
     gap = sums - center
     known = weight if outcome_weight is None else outcome_weight
-    intercept, slope = _line(gap, _spread(gap, weight, points), converted, known, base_rate)
+    spread = _spread(gap, weight, points)
+    intercept, by_spread = _line(gap / spread, weight, converted, known, base_rate)
+    slope = by_spread / spread
     terms = []
     for name, worth in points.items():
         x = np.nan_to_num(matrix[:, catalog.position[name]])
@@ -94,23 +98,30 @@ def _spread(gap: NDArray[np.float64], weight: NDArray[np.float64], points: Mappi
 
 
 def _line(
-    gap: NDArray[np.float64],
-    spread: float,
-    converted: NDArray[np.bool_],
+    x: NDArray[np.float64],
     weight: NDArray[np.float64],
+    converted: NDArray[np.bool_],
+    known: NDArray[np.float64],
     base_rate: float | None,
 ) -> tuple[float, float]:
-    """Return level at the mean points and slope a point."""
-    x = gap / spread
-    of_data = (float(weight @ converted) + 0.5) / (float(weight.sum()) + 1.0)
-    level = _log_odds(of_data) if base_rate is None else _level(base_rate, EXPECTED_SPREAD * x)
+    """Return level at the mean points and slope a standard deviation of them.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_moments,)
+        Points, centred, in standard deviations.
+    weight, known : ndarray of shape (n_moments,)
+        Of a moment's points, and of its outcome.
+    """
+    of_data = (float(known @ converted) + 0.5) / (float(known.sum()) + 1.0)
+    level = _log_odds(of_data) if base_rate is None else _level(base_rate, EXPECTED_SPREAD * x, weight)
     certain = (UNDECLARED_DOUBT if base_rate is None else LEVEL_DOUBT) ** -2
     plausible = np.array([level, EXPECTED_SPREAD]), np.array([certain, SPREAD_DOUBT**-2])
-    found = _most_likely(x, converted, weight, *plausible)
+    found = _most_likely(x, converted, known, *plausible)
     if found[1] < 0:
         flat = np.array([level, 0.0]), np.array([certain, 1e9])
-        return float(_most_likely(x, converted, weight, *flat)[0]), 0.0
-    return float(found[0]), float(found[1]) / spread
+        return float(_most_likely(x, converted, known, *flat)[0]), 0.0
+    return float(found[0]), float(found[1])
 
 
 def _most_likely(
@@ -135,14 +146,18 @@ def _most_likely(
     return found
 
 
-def _level(rate: float, tilt: NDArray[np.float64]) -> float:
-    """Return the log-odds at no tilt with which the mean chance is the declared rate; it is found by halving."""
-    low, high = -_LIMIT, _LIMIT
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        mean = float((1.0 / (1.0 + np.exp(-np.clip(middle + tilt, -_LIMIT, _LIMIT)))).mean()) if len(tilt) else 0.0
-        low, high = (middle, high) if mean < rate else (low, middle)
-    return (low + high) / 2 if len(tilt) else _log_odds(rate)
+def _level(rate: float, tilt: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """Return the log-odds at no tilt with which the mean chance is the declared rate."""
+    level = _log_odds(rate)
+    if not len(tilt):
+        return level
+    return float(
+        brentq(
+            lambda at: float(np.average(expit(at + tilt), weights=weight)) - rate,
+            level - float(tilt.max()) - 1.0,  # everybody below the rate
+            level - float(tilt.min()) + 1.0,
+        )
+    )
 
 
 def _log_odds(rate: float) -> float:

@@ -16,15 +16,15 @@ from leadlight.core.artifact import Kind, ProbabilityStatus, TrainedModel
 from leadlight.core.clock import to_micros
 from leadlight.core.errors import UsageError
 from leadlight.training.features_at import FeaturesAt
-from leadlight.training.moments import Moments, by_lead_id, draw_dated, open_leads, owners
+from leadlight.training.moments import Moments, by_lead_id, draw_dated
 from leadlight.training.refit import refit
-from leadlight.training.splits import Fold, forward_folds, grouped_folds
+from leadlight.training.splits import folds_of
 
 if TYPE_CHECKING:
     from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
 
-__all__ = ["Recipe", "both_outcomes", "folds_of", "last_day", "open_at", "taught_as_of"]
+__all__ = ["Recipe", "both_outcomes", "last_day", "taught_as_of"]
 
 _ATTRIBUTES: Final = frozenset({"attribute_number", "attribute_category"})
 
@@ -111,7 +111,7 @@ def _taught(history: History, agreement: Agreement, recipe: Recipe, as_of: int) 
         at=at,
         mature=mature,
         folds=folds_of(history, mature, drawn.gap),
-        reference=open_at(history, agreement, as_of),
+        reference=drawn.open_now,
         status=recipe.status,
         seed=recipe.seed,
     ).model
@@ -120,27 +120,6 @@ def _taught(history: History, agreement: Agreement, recipe: Recipe, as_of: int) 
 def both_outcomes(moments: Moments) -> bool:
     """Whether some moments converted and some did not."""
     return 0 < int(moments.converted.sum()) < len(moments)
-
-
-def folds_of(history: History, moments: Moments, gap: int) -> list[Fold]:
-    """Return the inner folds of learning moments: forward in time, else by account alone.
-
-    Parameters
-    ----------
-    gap : int
-        Embargo, in the unit of ``moments.when``.
-    """
-    names, outcome = owners(history.leads)[1], history.outcome
-    if outcome is not None and outcome.order_by == "none":
-        return grouped_folds(moments, names)
-    return forward_folds(moments, names, gap, by_account=outcome is None)
-
-
-def open_at(history: History, agreement: Agreement, day: int) -> Moments:
-    """Return the leads that the queue shows as open at an instant, one moment each."""
-    lead = open_leads(history, goal_stage=agreement.stage, as_of=day)
-    at, no = np.full(len(lead), day), np.zeros(len(lead), bool)
-    return Moments(lead, at, at, no, no, no, owners(history.leads)[0][lead])
 
 
 def last_day(history: History, as_of: int | None = None) -> int:

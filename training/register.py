@@ -15,15 +15,13 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 
-def register(registry: Registry, trained: Trained, *, seed: int) -> tuple[str, int | None]:
+def register(registry: Registry, trained: Trained) -> tuple[str, int | None]:
     """Log a run and register its model as challenger.
 
     Parameters
     ----------
     registry : Registry
     trained : Trained
-    seed : int
-        As given to the run.
 
     Returns
     -------
@@ -37,7 +35,7 @@ def register(registry: Registry, trained: Trained, *, seed: int) -> tuple[str, i
     if trained.model is None:
         texts[CARD] = render(told, trained.plots, Standing())
     run_id, version = registry.log(
-        params=_params(trained, told, seed),
+        params=_params(trained, told),
         metrics=_metrics(trained),
         texts=texts,
         tags={"verdict": trained.verdict, "data_fingerprint": str(told["data"]["fingerprint"])},
@@ -49,10 +47,10 @@ def register(registry: Registry, trained: Trained, *, seed: int) -> tuple[str, i
     return run_id, version
 
 
-def _params(trained: Trained, told: dict[str, Any], seed: int) -> dict[str, Any]:
+def _params(trained: Trained, told: dict[str, Any]) -> dict[str, Any]:
     agreement = told["agreement"]
     params = {
-        "seed": seed,
+        "seed": told["seed"],
         "goal_stage": agreement["stage"],
         "within_days": agreement["within_days"],
         "agreement_version": agreement["version"],

@@ -69,11 +69,11 @@ class CalibrationReport:
             why=fitted.why,
             intercept=fitted.calibration.intercept,
             slope=fitted.calibration.slope,
-            estimated_slope=fitted.slope,
-            estimated_intercept=fitted.intercept,
-            slope_by_block=fitted.folds,
-            unstable=fitted.unstable,
-            conversions=fitted.conversions,
+            estimated_slope=fitted.evidence.slope,
+            estimated_intercept=fitted.evidence.intercept,
+            slope_by_block=fitted.evidence.folds,
+            unstable=fitted.evidence.unstable,
+            conversions=fitted.evidence.conversions,
         )
 
 

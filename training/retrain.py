@@ -11,12 +11,12 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from leadlight.core.clock import from_micros
 from leadlight.core.errors import LeadlightError, ModelContractError
 from leadlight.core.registry import Registry, cached_champion
+from leadlight.core.wheel import release
 from leadlight.training.gate.registry import judge_version, promote, standing
 from leadlight.training.register import register
 from leadlight.training.run import train
@@ -244,7 +244,7 @@ class _Job:
         )
         report = trained.report.to_dict()
         self.log(f"verdict: {report['verdict']['text']}")
-        _, version = register(self.registry, trained, seed=task.seed)
+        _, version = register(self.registry, trained)
         if version is not None:
             self.log(f"register: version {version} ({trained.model.kind if trained.model else ''}), the challenger")
             return version, None
@@ -312,8 +312,3 @@ class _Job:
             return int(json.loads((self.settings.home_path / _ON_ITS_WAY).read_text(encoding="utf-8"))["version"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-
-def release() -> str:
-    """Return the installed release."""
-    return metadata.version("leadlight")

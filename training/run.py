@@ -19,30 +19,22 @@ from threadpoolctl import threadpool_limits
 
 from leadlight.core.artifact import Kind, TrainedModel
 from leadlight.core.clock import to_micros
-from leadlight.features.encode import micros_of
 from leadlight.training import candidates, measure, telling
 from leadlight.training.audit.apply import without_leaks
 from leadlight.training.audit.auditor import audit
 from leadlight.training.bootstrap import Accounts, Interval
-from leadlight.training.card import charts as plots
+from leadlight.training.card.charts import draw as draw_charts
 from leadlight.training.choice import Verdict, VerdictWord, judge, points_only, probability_status, too_few, would_tell
 from leadlight.training.closer import Closer, look_closer
 from leadlight.training.contest import compete, monotone_cost
+from leadlight.training.drivers import drivers
 from leadlight.training.features_at import FeaturesAt
-from leadlight.training.moments import AsDrawn, Moments, by_lead_id, draw_dated, draw_flat, open_leads, owners
+from leadlight.training.moments import by_lead_id, draw
 from leadlight.training.parts import Contest, Ground, Outcome
 from leadlight.training.refit import Refitted, lesson_of, points_as_they_are, refit, taught
 from leadlight.training.report import Report
 from leadlight.training.search import Budget
-from leadlight.training.splits import (
-    Fold,
-    Split,
-    forward_folds,
-    grouped_folds,
-    learning_leads,
-    split_dated,
-    split_flat,
-)
+from leadlight.training.splits import folds_of, learning_leads, split_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,11 +127,8 @@ def train(
 
 
 def _train(job: _Job) -> Trained:
-    history = job.history
     with job.watch("moments and labels"):
-        drawn = draw_flat(history) if history.is_flat else job.draw()
-        mature = drawn.moments.take(drawn.moments.mature)
-    ground = Ground(drawn, mature, job.split(mature, drawn.gap))
+        ground = job.ground()
     why = job.why_points_only(ground)
     if why is not None:
         return job.serve_points(ground, why)
@@ -159,16 +148,16 @@ def _train(job: _Job) -> Trained:
     with job.watch("what bound acts cost"):
         outcome = replace(outcome, monotone=monotone_cost(contest, ground.learn, seed=job.seed))
     with job.watch("a closer look"):
-        outcome = replace(outcome, closer=job.closer(ground, at, outcome))
+        closer = job.closer(ground, at, outcome)
+        outcome = replace(outcome, closer=closer)
     with job.watch("refit on all mature moments"):
         final = job.refit(ground, outcome, contest)
     with job.watch("charts"):
-        charts = plots.draw(
+        charts = draw_charts(
             {kind: found.log_odds for kind, found in outcome.examined.items()},
             ground.test.converted,
-            contest.choice.kind,
-            chances=outcome.closer.reliability if outcome.closer else None,
-            level=outcome.closer.base_rate if outcome.closer else None,
+            closer.reliability,
+            closer.base_rate,
         )
     return job.hand_over(ground, outcome, final, charts)
 
@@ -199,28 +188,12 @@ class _Job:
     budget: Budget | None
     points_only: bool
 
-    @property
-    def names(self) -> list[str]:
-        return owners(self.history.leads)[1]
-
-    def draw(self) -> AsDrawn:
-        assert self.day is not None
+    def ground(self) -> Ground:
+        """Draw the moments, and split the mature ones."""
         terms = self.agreement
-        return draw_dated(self.history, goal_stage=terms.stage, within_days=terms.within_days, as_of=self.day)
-
-    def split(self, mature: Moments, gap: int) -> Split:
-        if self.history.outcome is not None:
-            return split_flat(mature, self.names, self.history.outcome.order_by)
-        if len(mature) == 0:
-            nobody = np.zeros(0, bool)
-            return Split(nobody, nobody, nobody, nobody, 0, "no moment is mature")
-        return split_dated(mature, self.names, gap)
-
-    def folds(self, moments: Moments, gap: int) -> list[Fold]:
-        outcome = self.history.outcome
-        if outcome is not None and outcome.order_by == "none":
-            return grouped_folds(moments, self.names)
-        return forward_folds(moments, self.names, gap, by_account=outcome is None)
+        drawn = draw(self.history, goal_stage=terms.stage, within_days=terms.within_days, as_of=self.day)
+        mature = drawn.moments.take(drawn.moments.mature)
+        return Ground(drawn, mature, split_of(self.history, mature, drawn.gap))
 
     def features(self, ground: Ground) -> FeaturesAt:
         before = None if self.history.is_flat else ground.split.cut
@@ -229,7 +202,7 @@ class _Job:
     def contest(self, ground: Ground, at: FeaturesAt, budget: Budget | None) -> Contest:
         """Let the candidates compete on the inner folds of the learning part."""
         lesson = lesson_of(self.agreement, at, at.matrix[ground.split.learn], ground.learn)
-        folds = self.folds(ground.learn, ground.drawn.gap)
+        folds = folds_of(self.history, ground.learn, ground.drawn.gap)
         return compete(lesson, ground.learn, folds, seed=self.seed, budget=budget)
 
     def test(self, ground: Ground, at: FeaturesAt, contest: Contest) -> Outcome:
@@ -276,7 +249,7 @@ class _Job:
     def why_points_only(self, ground: Ground) -> str | None:
         """Say why the points are to rank; None where there is something to learn from, no points or nobody to rank."""
         mature = ground.mature
-        if not self.agreement.rules or not len(self._reference(ground)):
+        if not self.agreement.rules or not len(ground.drawn.open_now):
             return None
         if self.points_only:
             return "asked for"
@@ -288,8 +261,8 @@ class _Job:
         with self.watch("the points as they are"):
             everybody = np.ones(len(drawn), bool)
             at = FeaturesAt.drawn_up(self.history, self.agreement, drawn, everybody, self._until)
-            reference = self._reference(ground)
-            final = points_as_they_are(self.history, self.agreement, at=at, drawn=drawn, reference=reference)
+            given = (self.history, self.agreement)
+            final = points_as_they_are(*given, at=at, drawn=drawn, reference=ground.drawn.open_now)
         return self.hand_over(ground, Outcome(points_only(why)), final)
 
     @property
@@ -299,7 +272,7 @@ class _Job:
     def closer(self, ground: Ground, at: FeaturesAt, outcome: Outcome) -> Closer:
         """Look closer at the chosen candidate: chances by band and segment, the points, what happens if worked."""
         given = (self.history, self.agreement, ground, at, outcome)
-        return look_closer(*given, open_now=self._reference(ground), as_of=self._until, seed=self.seed)
+        return look_closer(*given, open_now=ground.drawn.open_now, as_of=self._until, seed=self.seed)
 
     def as_deployed(self, ground: Ground, at: FeaturesAt, contest: Contest) -> dict[str, Any]:
         """Measure the chosen recipe as it would have been used: all open leads, taught by all earlier moments."""
@@ -337,27 +310,11 @@ class _Job:
             params=contest.params[kind],
             at=at,
             mature=mature,
-            folds=self.folds(mature, ground.drawn.gap),
-            reference=self._reference(ground),
+            folds=folds_of(self.history, mature, ground.drawn.gap),
+            reference=ground.drawn.open_now,
             status=outcome.probability["status"],
             seed=self.seed,
         )
-
-    def _reference(self, ground: Ground) -> Moments:
-        """Return the population of scores: leads open on the training day, else on the last; all of a flat export.
-
-        In a company's first days nobody may ever have been open on a Monday; then it is everybody who was known.
-        """
-        moments = ground.drawn.moments
-        if self.day is None or self.history.is_flat:
-            return moments
-        lead = open_leads(self.history, goal_stage=self.agreement.stage, as_of=self.day)
-        if not len(lead) and len(moments):
-            return moments.take(moments.when == moments.when.max())
-        if not len(lead):
-            lead = np.flatnonzero(micros_of(self.history.leads["recorded_at"]) < self.day)
-        at, no = np.full(len(lead), self.day), np.zeros(len(lead), bool)
-        return Moments(lead, at, at, no, no, no, owners(self.history.leads)[0][lead])
 
     def hand_over(
         self,
@@ -367,13 +324,17 @@ class _Job:
         charts: Mapping[str, str] | None = None,
     ) -> Trained:
         """Put the report together and, where there is a model, its facts."""
+        moved_by = None
+        if final is not None:
+            with self.watch("what moves scores"):
+                moved_by = drivers(final.model, final.reference)
         given = (self.history, self.agreement, self.audit, self.day, ground, outcome, final)
         asked = {
             "points_only": self.points_only,
             "seconds": self.budget and self.budget.seconds,
             "trials": self.budget and self.budget.trials,
         }
-        report = telling.report(*given, seed=self.seed, asked=asked, seconds=self.watch.seconds)
+        report = telling.report(*given, moved_by=moved_by, seed=self.seed, asked=asked, seconds=self.watch.seconds)
         seen = telling.looked_at(self.history, ground, outcome)
         if final is None:
             return Trained(None, report, outcome.verdict.word, pd.DataFrame(), {}, seen)

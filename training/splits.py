@@ -25,12 +25,14 @@ __all__ = [
     "Fold",
     "Split",
     "embargoed",
+    "folds_of",
     "forward_folds",
     "grouped_folds",
     "hashed_side",
     "learning_leads",
     "split_dated",
     "split_flat",
+    "split_of",
 ]
 
 MEASURING_SHARE: Final = 0.3
@@ -223,3 +225,34 @@ def _edges(when: NDArray[np.int64], gap: int) -> list[int]:
 def _both(moments: Moments, rows: NDArray[Any]) -> bool:
     """Whether some of these moments converted and some did not."""
     return len(rows) > 0 and 0 < int(moments.converted[rows].sum()) < len(rows)
+
+
+def folds_of(history: History, moments: Moments, gap: int) -> list[Fold]:
+    """Return the inner folds of learning moments: forward in time, else by account alone.
+
+    Parameters
+    ----------
+    gap : int
+        Embargo, in the unit of ``moments.when``.
+    """
+    names, outcome = owners(history.leads)[1], history.outcome
+    if outcome is not None and outcome.order_by == "none":
+        return grouped_folds(moments, names)
+    return forward_folds(moments, names, gap, by_account=outcome is None)
+
+
+def split_of(history: History, moments: Moments, gap: int) -> Split:
+    """Return the split of mature moments: by time and account, by the order of a flat export, or by account alone.
+
+    Parameters
+    ----------
+    gap : int
+        Embargo, in the unit of ``moments.when``.
+    """
+    names, outcome = owners(history.leads)[1], history.outcome
+    if outcome is not None:
+        return split_flat(moments, names, outcome.order_by)
+    if not len(moments):
+        nobody = np.zeros(0, bool)
+        return Split(nobody, nobody, nobody, nobody, 0, "no moment is mature")
+    return split_dated(moments, names, gap)

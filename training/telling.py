@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,9 +11,9 @@ import pandas as pd
 
 from leadlight.core.artifact import Kind, TrainedModel, decode
 from leadlight.core.clock import DAY, NEVER, from_micros
+from leadlight.core.wheel import release
 from leadlight.training import measure
 from leadlight.training.bootstrap import DRAWS, interval
-from leadlight.training.drivers import drivers
 from leadlight.training.features_at import HIDDEN_SHARE
 from leadlight.training.moments import FEWEST_ACCOUNTS, few_accounts
 from leadlight.training.report import CalibrationReport, CandidateReport, Report
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from leadlight.agreement.terms import Agreement
     from leadlight.core.history import History
     from leadlight.training.audit.findings import Audit
+    from leadlight.training.drivers import Drivers
     from leadlight.training.moments import Moments
     from leadlight.training.parts import Contest, Ground, Outcome
     from leadlight.training.refit import Refitted
@@ -67,6 +67,7 @@ def report(
     outcome: Outcome,
     final: Refitted | None,
     *,
+    moved_by: Drivers | None,
     seed: int,
     asked: Mapping[str, Any],
     seconds: Mapping[str, float],
@@ -81,6 +82,8 @@ def report(
         Training day, microseconds UTC.
     final : Refitted or None
         None without a signal.
+    moved_by : Drivers or None
+        What moves the model's scores.
     seed : int
         As given to the run.
     asked : mapping
@@ -100,7 +103,7 @@ def report(
         hindsight=max(areas, key=lambda kind: areas[kind]) if areas else None,
         deployed=outcome.deployed,
         audit=audit.to_dict(),
-        drivers=drivers(final.model, final.reference) if final else None,
+        drivers=moved_by,
         closer=outcome.closer,
         monotone=outcome.monotone,
         searched=contest.searched if contest else {},
@@ -110,7 +113,7 @@ def report(
         words=(*(_WORDS if contest else ()), *_more_words(history, ground)),
         seed=seed,
         asked=asked,
-        release=metadata.version("leadlight"),
+        release=release(),
         seconds=dict(seconds),
     )
 

@@ -7,9 +7,13 @@ the side on which most of the learned moments lie, so that such a lead is taken 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 __all__ = ["follow_most"]
+
+_TREE: Final = "\nTree="
+_END: Final = "end of trees"
 
 _CATEGORY: Final = 1
 _DEFAULT_LEFT: Final = 2
@@ -26,9 +30,15 @@ def follow_most(text: str) -> str:
     text : str
         ``Booster.model_to_string()``.
     """
-    head, *trees = text.split("\nTree=")
-    whole = [head, *(_mended(tree) for tree in trees)]
-    return _with_sizes("\nTree=".join(whole))
+    if _TREE not in text:
+        return text
+    forest, end, rest = text.partition(_END)
+    head, *trees = forest.split(_TREE)
+    mended = [_mended(tree) for tree in trees]
+    sizes = [len(f"{_TREE}{tree}".encode()) for tree in mended]  # each with one line break: the one before it
+    sizes[-1] -= 1  # its own stands in its text
+    told = re.sub(r"(?m)^tree_sizes=.*$", "tree_sizes=" + " ".join(map(str, sizes)), head)
+    return _TREE.join([told, *mended]) + end + rest
 
 
 def _mended(tree: str) -> str:
@@ -55,17 +65,3 @@ def _mended(tree: str) -> str:
 
 def _numbers(line: str) -> list[int]:
     return [int(number) for number in line.partition("=")[2].split()]
-
-
-def _with_sizes(text: str) -> str:
-    """Write the trees' sizes in bytes anew: LightGBM finds the next tree by them."""
-    head, *trees = text.split("\nTree=")
-    last, mark, rest = trees[-1].partition("end of trees") if trees else ("", "", "")
-    own = [*trees[:-1], last]
-    sizes = [len(f"Tree={tree}\n".encode()) for tree in own]
-    lines = head.split("\n")
-    place = next((i for i, line in enumerate(lines) if line.startswith("tree_sizes=")), None)
-    if place is not None and trees:
-        sizes[-1] -= 1
-        lines[place] = "tree_sizes=" + " ".join(map(str, sizes))
-    return "\nTree=".join(["\n".join(lines), *own]) + mark + rest

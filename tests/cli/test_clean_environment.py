@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.proof
 
 SCRIPT = """
 import json, sys

@@ -14,9 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
-
-pytestmark = pytest.mark.xdist_group("demo")
 
 LEAD = {
     "lead": {

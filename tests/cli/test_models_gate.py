@@ -18,8 +18,6 @@ from leadlight.core.registry import Registry
 from leadlight.training.recipe import last_day, taught_as_of
 from leadlight.training.telling import example
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 AGO = 240
 
 

@@ -85,3 +85,10 @@ def test_a_model_of_one_leaf_is_left_alone():
     data = lightgbm.Dataset(np.zeros((50, 1)), np.r_[np.ones(10), np.zeros(40)])
     text = lightgbm.train({"objective": "binary", "verbosity": -1}, data, 1).model_to_string()
     assert lightgbm.Booster(model_str=follow_most(text)).num_trees() == lightgbm.Booster(model_str=text).num_trees()
+
+
+def test_a_model_without_a_tree_is_left_alone():
+    data = lightgbm.Dataset(np.zeros((50, 1)), np.r_[np.ones(10), np.zeros(40)])
+    text = lightgbm.Booster({"objective": "binary", "verbosity": -1}, data).model_to_string()
+    assert "Tree=" not in text
+    assert follow_most(text) == text

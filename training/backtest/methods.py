@@ -14,13 +14,13 @@ import numpy as np
 
 from leadlight.training.backtest import odoo
 from leadlight.training.backtest import rival as backtest_odoo
-from leadlight.training.calibration import ENOUGH_FOR_SLOPE, fit_line, slope_within
 from leadlight.training.candidates import CrossFitted
 from leadlight.training.contest import compete
 from leadlight.training.features_at import FeaturesAt
-from leadlight.training.moments import Moments, owners
-from leadlight.training.refit import lesson_of
-from leadlight.training.splits import Fold, forward_folds
+from leadlight.training.judging import validated
+from leadlight.training.moments import Moments
+from leadlight.training.refit import cross_fitted_calibration, lesson_of
+from leadlight.training.splits import Fold, folds_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Settings = Mapping[Kind, Mapping[str, Any]]
 
-__all__ = ["LEADLIGHT", "WORDS", "Answers", "Said", "answers", "recalibrate"]
+__all__ = ["LEADLIGHT", "WORDS", "Answers", "Said", "answers", "pooled", "recalibrate"]
 
 LEADLIGHT: Final = "leadlight"
 """What would have served: each period the candidate that its own inner folds had chosen."""
@@ -96,10 +96,9 @@ def answers(
     n = len(period.learn)
     both = _joined(period.learn, period.asked)
     at = FeaturesAt.drawn_up(history, agreement, both, np.arange(len(both)) < n, period.before)
-    names = owners(history.leads)[1]
-    folds = forward_folds(period.learn, names, period.gap, by_account=not period.flat)
+    folds = folds_of(history, period.learn, period.gap)
     told = _candidates(agreement, at, period, folds, seed, settings)
-    return Answers(told.by | dict(_odoo(history, agreement, at, period, folds)), told.chosen, told.settings)
+    return Answers(told.by | dict(_odoo(history, agreement, at, period, folds, seed)), told.chosen, told.settings)
 
 
 def _candidates(
@@ -110,14 +109,14 @@ def _candidates(
     contest = compete(lesson, learn, folds, seed=seed, settings=settings)
     found: dict[str, Said] = {}
     for kind, ranker in contest.rankers.items():
-        taught, asked = ranker.raw(lesson.matrix), ranker.raw(at.matrix[n:])
-        found[kind] = recalibrate(contest.predictions[kind], learn, taught, asked)
+        raw = ranker.raw(at.matrix[n:])
+        found[kind] = Said(raw, contest.fitted[kind].line(raw))
     chosen = contest.choice.kind
     return Answers(found | {LEADLIGHT: found[chosen]}, chosen, contest.params)
 
 
 def _odoo(
-    history: History, agreement: Agreement, at: FeaturesAt, period: Period, folds: list[Fold]
+    history: History, agreement: Agreement, at: FeaturesAt, period: Period, folds: list[Fold], seed: int
 ) -> Iterator[tuple[str, Said]]:
     sheet = backtest_odoo.sheet(history, agreement, at, period)
     for way in backtest_odoo.ways_for(sheet.columns, flat=period.flat):
@@ -128,43 +127,30 @@ def _odoo(
             odoo.fit(fields, *sheet.counted_in(way, period.learn, fold)).log_odds(fields, sheet.learn[fold.validate])
             for fold in folds
         ]
-        predictions = _pooled(folds, ahead)
-        yield (
-            way.name,
-            recalibrate(predictions, period.learn, *(model.log_odds(fields, r) for r in (sheet.learn, sheet.asked))),
-        )
+        taught, asked = (model.log_odds(fields, rows) for rows in (sheet.learn, sheet.asked))
+        yield way.name, recalibrate(pooled(folds, ahead), period.learn, taught, asked, seed=seed)
 
 
 def recalibrate(
-    predictions: CrossFitted, learn: Moments, taught: NDArray[np.float64], raw: NDArray[np.float64]
+    predictions: CrossFitted, learn: Moments, taught: NDArray[np.float64], raw: NDArray[np.float64], *, seed: int = 0
 ) -> Said:
-    """Recalibrate what a method says of the asked moments.
+    """Map what a method says of the asked moments by the rule that our own candidates are calibrated by.
 
     Parameters
     ----------
     predictions : CrossFitted
-        On the inner folds: for the slope, which is kept at 0 or more; too few conversions leave it at 1.
+        On the inner folds.
     learn : Moments
     taught : ndarray of shape (n_learn,)
-        What the method says of the moments it was taught: for the level, from the first validated one on.
+        What the method says of the moments it was taught.
     raw : ndarray of shape (n_asked,)
     """
-    later = learn.take(predictions.rows)
-    slope = 1.0
-    if later.conversions >= ENOUGH_FOR_SLOPE:
-        slope = max(slope_within(predictions.raw, later.converted, predictions.block), 0.0)
-    rows = learn.when >= (int(later.when.min()) if len(later) else 0)
-    if not 0 < int(learn.converted[rows].sum()) < int(rows.sum()):
-        rows = np.ones(len(learn), bool)
-    return Said(raw, fit_line(taught[rows], learn.converted[rows], slope=slope)(raw))
+    return Said(raw, cross_fitted_calibration(predictions, learn, taught, seed).line(raw))
 
 
-def _pooled(folds: list[Fold], ahead: list[NDArray[np.float64]]) -> CrossFitted:
-    if not folds:
-        return CrossFitted(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    rows = np.concatenate([fold.validate for fold in folds])
-    block = np.concatenate([np.full(len(fold.validate), fold.block) for fold in folds])
-    return CrossFitted(rows, block, np.concatenate(ahead))
+def pooled(folds: list[Fold], ahead: list[NDArray[np.float64]]) -> CrossFitted:
+    """Put what was said of each fold's later moments together."""
+    return CrossFitted(*validated(folds), np.concatenate(ahead) if ahead else np.empty(0))
 
 
 def _joined(one: Moments, other: Moments) -> Moments:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from leadlight.training.bootstrap import ranked
-from leadlight.training.card import chances_charts as plots_chances
+from leadlight.training.card import chances_charts
 from leadlight.training.card.texts import KINDS
-from leadlight.training.metrics import bins_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,14 +30,9 @@ _COLOURS: Final = {"scorecard": "#9a6a00", "logistic": "#0b6e99", "lightgbm": "#
 
 
 def draw(
-    log_odds: Mapping[str, NDArray[np.float64]],
-    converted: NDArray[np.bool_],
-    chosen: str,
-    *,
-    chances: Reliability | None = None,
-    level: BaseRate | None = None,
+    log_odds: Mapping[str, NDArray[np.float64]], converted: NDArray[np.bool_], chances: Reliability, level: BaseRate
 ) -> dict[str, str]:
-    """Draw reliability of the chosen candidate, and ROC and gains curves of all.
+    """Draw ROC and gains curves of all candidates, and what became of the chosen one's chances.
 
     Parameters
     ----------
@@ -46,43 +40,22 @@ def draw(
         Calibrated.
     converted : ndarray of shape (n_moments,)
         Both outcomes occur.
-    chances : Reliability, optional
-        Of the chosen candidate: gives the reliability chart intervals, and a chart by band and segment beside it.
-    level : BaseRate, optional
-        Gives a chart of the base rate over time.
+    chances : Reliability
+        Of the chosen candidate.
+    level : BaseRate
+        Over time.
 
     Returns
     -------
     dict of file name to SVG text
     """
-    made = {
-        "plots/reliability.svg": _svg(_sized(_reliability(log_odds[chosen], converted))),
+    return {
+        "plots/reliability.svg": _svg(chances_charts.reliability_chart(chances)),
+        "plots/segments.svg": _svg(chances_charts.groups_chart(chances)),
+        "plots/base_rate.svg": _svg(chances_charts.base_rate_chart(level)),
         "plots/roc.svg": _svg(_sized(_curves(log_odds, converted, _roc, "leads that did not convert", "conversions"))),
         "plots/gains.svg": _svg(_sized(_curves(log_odds, converted, _gains, "open leads, best first", _CAUGHT))),
     }
-    if chances is not None:
-        made["plots/reliability.svg"] = _svg(plots_chances.reliability_chart(chances))
-        made["plots/segments.svg"] = _svg(plots_chances.groups_chart(chances))
-    if level is not None:
-        made["plots/base_rate.svg"] = _svg(plots_chances.base_rate_chart(level))
-    return made
-
-
-def _reliability(log_odds: NDArray[np.float64], converted: NDArray[np.bool_]) -> Any:
-    import altair as alt
-
-    p = 1.0 / (1.0 + np.exp(-log_odds))
-    bins = bins_of(p)
-    rows = [{"chance": float(p[bins == b].mean()), "came": float(converted[bins == b].mean())} for b in np.unique(bins)]
-    top = max([0.05, *(max(row.values()) for row in rows)]) * 1.05
-    scale = alt.Scale(domain=[0, top])
-    corners: list[dict[str, float]] = [{"x": 0.0, "y": 0.0}, {"x": top, "y": top}]
-    line = alt.Chart(alt.InlineData(values=corners)).mark_line(color="#999", strokeDash=[4, 4])
-    dots = alt.Chart(alt.InlineData(values=rows)).mark_line(point=True, color="#0b6e99")
-    return line.encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale)) + dots.encode(
-        x=alt.X("chance:Q", title="chance given", axis=alt.Axis(format="%")),
-        y=alt.Y("came:Q", title="share that converted", axis=alt.Axis(format="%")),
-    )
 
 
 def _curves(

@@ -17,7 +17,7 @@ from leadlight.training.bootstrap import Accounts, Interval, interval
 from leadlight.training.chances.shares import counted, distinct, effective_number, in_words, wilson
 from leadlight.training.holm import holm, upper_tail
 from leadlight.training.metrics import bins_of
-from leadlight.training.moments import FEWEST_ACCOUNTS, effective
+from leadlight.training.moments import FEWEST_ACCOUNTS
 from leadlight.training.population import WARM_TO_HOT
 
 if TYPE_CHECKING:
@@ -241,17 +241,16 @@ class _Asked:
         return [self._group(name, masks[name], ratio) for name, ratio in zip(masks, ratios, strict=True)]
 
     def _group(self, name: str, inside: NDArray[np.bool_], ratio: NDArray[np.float64]) -> Group:
-        came = self.test.converted & inside
-        lead, first = np.unique(self.test.lead[came], return_index=True)
+        mine = self.test.take(inside)
         return Group(
             name=name,
             promised=float(self.p[inside].mean()),
-            observed=float(came.sum() / inside.sum()),
+            observed=float(mine.converted.mean()),
             ratio=interval(ratio),
-            moments=int(inside.sum()),
-            leads=distinct(self.test.lead[inside]),
-            conversions=len(lead),
-            accounts=effective(np.unique(self.test.owner[came][first], return_counts=True)[1]),
+            moments=len(mine),
+            leads=distinct(mine.lead),
+            conversions=mine.conversions,
+            accounts=mine.converted_accounts,
         )
 
 
@@ -323,7 +322,11 @@ def _about_segments(judged: Sequence[Group], small: Sequence[Group]) -> Iterator
     off = [group for group in judged if group.off]
     yield from (group.text for group in off)
     if not off and judged:
-        yield f"No segment that can be judged ({len(judged)}) is off by more than a quarter beyond noise."
+        alone = sum(group.name != TOGETHER for group in judged)
+        which = (
+            f"segment that can be judged ({alone}) is" if alone else "segment can be judged by itself; together none is"
+        )
+        yield f"No {which} off by more than a quarter beyond noise."
     if small:
         names = ", ".join(group.name for group in small)
         yield f"Too small to judge (fewer than {ENOUGH_TO_JUDGE} leads converted, or in too few accounts): {names}."

@@ -14,7 +14,7 @@ import numpy as np
 from leadlight.training.bootstrap import Accounts, Interval, areas, interval
 from leadlight.training.gate.moments import ENOUGH
 from leadlight.training.holm import holm
-from leadlight.training.moments import FEWEST_ACCOUNTS, effective
+from leadlight.training.moments import FEWEST_ACCOUNTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -212,9 +212,7 @@ def _large_enough(pair: Pair, masks: Masks, small: Mapping[str, int]) -> Iterato
 
 def _enough(moments: Moments) -> bool:
     """Whether a segment can be judged: enough leads converted, and not all in a few accounts."""
-    lead, first = np.unique(moments.lead[moments.converted], return_index=True)
-    sizes = np.unique(moments.owner[moments.converted][first], return_counts=True)[1]
-    return len(lead) >= ENOUGH and effective(sizes) >= FEWEST_ACCOUNTS
+    return moments.conversions >= ENOUGH and moments.converted_accounts >= FEWEST_ACCOUNTS
 
 
 def _look(name: str, pair: Pair) -> Segment:

@@ -19,9 +19,9 @@ from leadlight.training.features_at import FeaturesAt
 from leadlight.training.gate.checks import Pair, Segments, judge_segments
 from leadlight.training.gate.moments import ENOUGH
 from leadlight.training.moments import draw_flat, owners
-from leadlight.training.recipe import Recipe, both_outcomes, folds_of
+from leadlight.training.recipe import Recipe, both_outcomes
 from leadlight.training.refit import cross_fitted_calibration, lesson_of
-from leadlight.training.splits import split_flat
+from leadlight.training.splits import folds_of, split_flat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,14 +19,14 @@ from leadlight.training.bootstrap import Accounts
 from leadlight.training.choice import SIGNAL_ABOVE
 from leadlight.training.contest import compete
 from leadlight.training.features_at import FeaturesAt, points_of
-from leadlight.training.moments import Moments, by_lead_id, draw_dated, draw_flat, owners
-from leadlight.training.recipe import both_outcomes, folds_of, last_day
+from leadlight.training.moments import Moments, by_lead_id, draw
+from leadlight.training.recipe import both_outcomes, last_day
 from leadlight.training.refit import lesson_of
 from leadlight.training.report import plain
 from leadlight.training.scorecard import learned as points_card
 from leadlight.training.scorecard.learned import CardCost, LearnedCard, card_cost, learned_card
 from leadlight.training.scorecard.weights import PointsReview, weights
-from leadlight.training.splits import Split, split_dated, split_flat
+from leadlight.training.splits import Split, folds_of, split_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,16 +183,9 @@ def _review(
 
 
 def _ground(history: History, agreement: Agreement, day: int | None) -> tuple[Moments, int, Split]:
-    names = owners(history.leads)[1]
-    if history.outcome is not None:
-        drawn = draw_flat(history)
-        return drawn.moments, 0, split_flat(drawn.moments, names, history.outcome.order_by)
-    assert day is not None
-    drawn = draw_dated(history, goal_stage=agreement.stage, within_days=agreement.within_days, as_of=day)
+    drawn = draw(history, goal_stage=agreement.stage, within_days=agreement.within_days, as_of=day)
     mature = drawn.moments.take(drawn.moments.mature)
-    nobody = np.zeros(len(mature), bool)
-    split = split_dated(mature, names, drawn.gap) if len(mature) else Split(nobody, nobody, nobody, nobody, 0, "")
-    return mature, drawn.gap, split
+    return mature, drawn.gap, split_of(history, mature, drawn.gap)
 
 
 def _parts(split: Split) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

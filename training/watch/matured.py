@@ -18,8 +18,8 @@ from leadlight.core.clock import from_micros
 from leadlight.features.build import build
 from leadlight.features.timeline import Moments as Asked
 from leadlight.training.bootstrap import Accounts, Interval, areas, interval
-from leadlight.training.calibration import fit_line, line_draws
 from leadlight.training.choice import ENOUGH_TO_CHECK, RATIO_LIMITS, SLOPE_LIMITS
+from leadlight.training.line import fit_line, line_draws
 from leadlight.training.metrics import measure_chances
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from leadlight.training.bootstrap import Accounts, Interval, interval
+from leadlight.training.bootstrap import Accounts, Interval, effective, interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leadlight.training.moments import Moments
     from leadlight.training.worked.seen import Seen
 
-__all__ = ["ENOUGH", "Clipping", "Facts", "Stock", "clipped", "effective", "facts_of"]
+__all__ = ["CLIPPED_AT", "ENOUGH", "Clipping", "Facts", "Stock", "clipped", "facts_of"]
 
 ENOUGH: Final = 100
 """Effective number of leads that teach, below which the estimate is shown and not used."""
@@ -25,7 +25,10 @@ ENOUGH: Final = 100
 BELIEVED: Final = (0.8, 1.25)
 """Worked moments to what the log expected: outside of this the logged chances are not those of being worked."""
 
-_CLIPPINGS: Final = (("95th percentile", 0.95), ("99th percentile", 0.99), ("none", 1.0))
+CLIPPED_AT: Final = 0.99
+"""Weights above this quantile are taken as this quantile."""
+
+_CLIPPINGS: Final = (("95th percentile", 0.95), ("99th percentile", CLIPPED_AT), ("none", 1.0))
 _USUAL: Final = 1
 
 
@@ -54,7 +57,7 @@ class Stock:
     def of(cls, moments: Moments, seen: Seen) -> Stock:
         """Count some moments, with the weights that are used."""
         own, given = moments.take(seen.worked), seen.take(seen.taken)
-        weight = clipped(given.chance, _CLIPPINGS[_USUAL][1], given.drawn)
+        weight = clipped(given.chance, CLIPPED_AT, given.drawn)
         size = _by_lead(moments.take(seen.taken), weight)
         return cls(len(own), int(seen.first.sum()), len(np.unique(own.lead)), own.conversions, size)
 
@@ -165,17 +168,6 @@ def clipped(chance: NDArray[np.float64], at: float, drawn: NDArray[np.float64] |
         return np.empty(0)
     weight = _cut(chance, at, np.ones(len(chance)) if drawn is None else drawn)
     return np.asarray(weight / weight.mean())
-
-
-def effective(weight: NDArray[np.float64]) -> float:
-    """Return the effective sample size (Kish, 1965): how many equal weights would be as good.
-
-    Examples
-    --------
-    >>> effective(np.array([1.0, 1.0, 1.0])), round(effective(np.array([8.0, 1.0, 1.0])), 2)
-    (3.0, 1.52)
-    """
-    return float(weight.sum() ** 2 / (weight**2).sum()) if len(weight) else 0.0
 
 
 def facts_of(

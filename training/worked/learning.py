@@ -23,8 +23,9 @@ from leadlight.core.artifact import Kind
 from leadlight.core.contributions import Additive, Boosted
 from leadlight.training import candidates
 from leadlight.training.bootstrap import Accounts, Interval, interval
-from leadlight.training.calibration import ENOUGH_FOR_SLOPE, Line, fit_line, rank_evidence
 from leadlight.training.judging import Judge
+from leadlight.training.line import Line, fit_line
+from leadlight.training.rank_evidence import ENOUGH_FOR_SLOPE, rank_evidence
 from leadlight.training.refit import lesson_of
 from leadlight.training.splits import Fold
 from leadlight.training.worked.moments import Worked

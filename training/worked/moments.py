@@ -32,7 +32,7 @@ from leadlight.features.encode import micros_of, positions_of
 from leadlight.features.words import doer
 from leadlight.training.labels import FOREVER, Conversions, read_stages
 from leadlight.training.worked.days import Window
-from leadlight.training.worked.facts import Facts, clipped, facts_of
+from leadlight.training.worked.facts import CLIPPED_AT, Facts, clipped, facts_of
 from leadlight.training.worked.seen import Pace, Seen
 
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ if TYPE_CHECKING:
     from leadlight.core.history import History
     from leadlight.training.moments import Moments
 
-__all__ = ["CLIPPED_AT", "Worked", "worked"]
-
-CLIPPED_AT: Final = 0.99
-"""Weights above this quantile are taken as this quantile."""
+__all__ = ["Worked", "worked"]
 
 _DOERS: Final = ("lead", "rep", "system")
 

@@ -23,7 +23,7 @@ def words_of(facts: Facts, judged: Mapping[str, Any], shown: Mapping[str, Any], 
     ----------
     facts : Facts
     judged, shown : mapping
-        As in ``worked_estimate.IfWorked``; empty where nothing was learned.
+        As in `leadlight.training.worked.estimate.IfWorked`; empty where nothing was learned.
     slope : str
         Why worked moments did not say how far chances are spread; empty where they did.
     """

@@ -24,7 +24,7 @@ def charts(log_odds, moments, segments):
     found = reliability(log_odds, moments, accounts, bands={}, segments=segments)
     early = np.arange(len(moments)) < len(moments) // 2
     level = base_rate(moments, flat=True, learn=early, test=~early)
-    return draw({"logistic": log_odds}, moments.converted, "logistic", chances=found, level=level)
+    return draw({"logistic": log_odds}, moments.converted, found, level)
 
 
 def texts(svg):
