@@ -21,9 +21,10 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.metrics import Measured, Metrics
-from leadlight.serving.store.database import ReceiptDatabase
+from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
+from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.spool import Spool
 from leadlight.serving.web.routes import mount
 
@@ -66,7 +67,8 @@ def create_app(
     loaded : callable, optional
         Called once the model is loaded, or can't be, in the thread that does it; the pages are prepared afterwards.
     """
-    keeper = store or ReceiptKeeper(ReceiptDatabase(settings.database), Spool(settings.home_path / SPOOL_FILE))
+    database = Database(settings.database)
+    keeper = store or ReceiptKeeper(ReceiptTable(database), Spool(settings.home_path / SPOOL_FILE))
     champion = Champion(_finder(settings, model, version))
     desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion))
     pages = None if history is None else LatePages(desk, history)

@@ -337,7 +337,9 @@ class Scorer:
             "schema_version": SCHEMA_VERSION,
         }
         text = spliced(head, "reasons", answer.reasons_json, rest).decode()
-        return Slip(receipt_id, answer.lead_id, answer.as_of, made_at, self.version, self.agreement_version, text)
+        return Slip(
+            receipt_id, answer.lead_id, answer.as_of, made_at, self.version, self.agreement_version, text, answer.score
+        )
 
     @cached_property
     def _signature(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import Unavailable
-from leadlight.serving.store.database import ReceiptDatabase
+from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Receipt, Slip
 from leadlight.serving.store.spool import Spool
 
@@ -77,7 +77,7 @@ class ReceiptKeeper:
 
     Parameters
     ----------
-    database : ReceiptDatabase
+    database : ReceiptTable
     spool : Spool
     seconds : callable
         A clock that only runs forward, in seconds; for the pause after a failure.
@@ -85,9 +85,7 @@ class ReceiptKeeper:
 
     keeps = True
 
-    def __init__(
-        self, database: ReceiptDatabase, spool: Spool, *, seconds: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, database: ReceiptTable, spool: Spool, *, seconds: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._spool = spool
         self._seconds = seconds

@@ -86,6 +86,8 @@ class Slip(NamedTuple):
     model_version, agreement_version : int, str
     text : str
         The whole receipt as one line of JSON; floats read back to the same bits.
+    score : int
+        What outlives the erasure of the rest.
     schema_version : int
     """
 
@@ -96,6 +98,7 @@ class Slip(NamedTuple):
     model_version: int
     agreement_version: str
     text: str
+    score: int
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
@@ -116,6 +119,7 @@ class Slip(NamedTuple):
             found["model_version"],
             found["agreement_version"],
             text,
+            found["score"],
             found["schema_version"],
         )
 

@@ -19,9 +19,10 @@ from leadlight.serving.late_pages import LatePages
 from leadlight.serving.metrics import Metrics
 from leadlight.serving.queue import RankedQueue
 from leadlight.serving.scorer import Scorer
-from leadlight.serving.store.database import ReceiptDatabase
+from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import ReceiptKeeper
+from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import replay
 from leadlight.serving.store.spool import Spool
 from models import company, trained
@@ -32,7 +33,7 @@ COMPANY = company()
 
 
 def desk(home: Path, model: TrainedModel) -> Desk:
-    keeper = ReceiptKeeper(ReceiptDatabase(f"sqlite:///{home / 'leadlight.db'}"), Spool(home / "spool.jsonl"))
+    keeper = ReceiptKeeper(ReceiptTable(Database(f"sqlite:///{home / 'leadlight.db'}")), Spool(home / "spool.jsonl"))
     champion = Champion(lambda: (model, 7))
     return Desk(Settings(home=home, _env_file=None), CLOCK, champion, keeper, ReceiptIds(CLOCK), Metrics(champion))
 
@@ -90,7 +91,7 @@ def test_only_what_is_shown_gets_a_receipt_and_only_once(queue: RankedQueue, tmp
 
 
 def test_a_shown_scores_receipt_replays(queue: RankedQueue, model: TrainedModel, tmp_path: Path) -> None:
-    database = ReceiptDatabase(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    database = ReceiptTable(Database(f"sqlite:///{tmp_path / 'leadlight.db'}"))
     for row in queue.queue(language="en", limit=20).rows:
         receipt = database.get(str(row.receipt_id))
         assert receipt is not None

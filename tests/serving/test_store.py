@@ -16,9 +16,10 @@ from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.clock import FixedClock
 from leadlight.core.errors import ModelContractError, Unavailable
 from leadlight.serving.scorer import Scorer
-from leadlight.serving.store.database import ReceiptDatabase
+from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds, is_receipt_id
 from leadlight.serving.store.keeper import ReceiptKeeper
+from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Receipt, Slip, replay
 from leadlight.serving.store.spool import Spool
 from models import trained
@@ -54,7 +55,7 @@ class Clock:
 
 
 def keeper(folder: Path, clock: Clock | None = None) -> ReceiptKeeper:
-    database = ReceiptDatabase(f"sqlite:///{folder / 'leadlight.db'}")
+    database = ReceiptTable(Database(f"sqlite:///{folder / 'leadlight.db'}"))
     return ReceiptKeeper(database, Spool(folder / "spool.jsonl"), seconds=clock or Clock())
 
 
@@ -121,14 +122,14 @@ def test_receipts_come_back_and_the_database_is_durable(tmp_path: Path, receipt:
 
 
 def test_the_writer_waits_for_the_disk(tmp_path: Path) -> None:
-    database = ReceiptDatabase(f"sqlite:///{tmp_path / 'leadlight.db'}")
-    with database._transaction() as writer:
+    database = Database(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    with database.writing() as writer:
         assert writer.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
     database.close()
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path, receipt: Slip) -> None:
-    database = ReceiptDatabase(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    database = ReceiptTable(Database(f"sqlite:///{tmp_path / 'leadlight.db'}"))
     one, two = numbered(receipt, 2)
     database.add([one])
     with pytest.raises(Exception, match="UNIQUE"):
@@ -140,7 +141,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path, receipt: Slip) -> N
 
 
 def test_many_receipts_are_kept_whole_or_not_at_all_too(tmp_path: Path, receipt: Slip) -> None:
-    database = ReceiptDatabase(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    database = ReceiptTable(Database(f"sqlite:///{tmp_path / 'leadlight.db'}"))
     many = numbered(receipt, 250)  # more than one statement takes
     with pytest.raises(Exception, match="UNIQUE"):
         database.add([*many, many[0]])
@@ -178,7 +179,7 @@ def test_the_spool_is_loaded_at_the_next_start_and_never_twice(tmp_path: Path, r
     many = numbered(receipt, 3)
     spool = Spool(tmp_path / "spool.jsonl")
     spool.add(many)
-    database = ReceiptDatabase(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    database = ReceiptTable(Database(f"sqlite:///{tmp_path / 'leadlight.db'}"))
     database.add(many[:1])  # as after a crash between loading and emptying
     database.close()
     kept = keeper(tmp_path)

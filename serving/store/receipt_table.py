@@ -1,0 +1,83 @@
+"""Receipts in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from leadlight.serving.store.database import Database
+from leadlight.serving.store.receipts import Receipt, Slip
+from leadlight.serving.store.schema import RECEIPTS
+
+__all__ = ["ReceiptTable", "insert_receipts"]
+
+_AT_ONCE: Final = 500
+"""Ids in one question: older builds of SQLite bind at most 999 values."""
+
+_ROWS: Final = 100
+"""Rows in one statement; each has nine values."""
+
+
+class ReceiptTable:
+    """Writes receipts durably and reads them back.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self) -> None:
+        """Open the database; see `leadlight.serving.store.database.Database.open`."""
+        self._database.open()
+
+    def add(self, receipts: Sequence[Slip]) -> None:
+        """Write receipts in one transaction; when this returns they survive a crash."""
+        if receipts:
+            with self._database.writing() as writer:
+                insert_receipts(writer, receipts)
+
+    def add_missing(self, receipts: Sequence[Slip]) -> int:
+        """Write those receipts that are not there yet, in one transaction; return how many."""
+        if not receipts:
+            return 0
+        with self._database.writing() as writer:
+            there = _there(writer, [receipt.receipt_id for receipt in receipts])
+            new = {receipt.receipt_id: receipt for receipt in receipts if receipt.receipt_id not in there}
+            insert_receipts(writer, list(new.values()))
+        return len(new)
+
+    def get(self, receipt_id: str) -> Receipt | None:
+        """Return a receipt, or None if there is none of this id."""
+        with self._database.reading() as reader:
+            text = reader.execute(
+                select(RECEIPTS.c.text).where(RECEIPTS.c.receipt_id == receipt_id)
+            ).scalar_one_or_none()
+        return None if text is None else Receipt.from_json(text)
+
+    def close(self) -> None:
+        """Close the database's connections."""
+        self._database.close()
+
+
+def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        found.update(connection.execute(select(RECEIPTS.c.receipt_id).where(RECEIPTS.c.receipt_id.in_(part))).scalars())
+    return found
+
+
+def insert_receipts(connection: Connection, receipts: Sequence[Slip]) -> None:
+    """Write many rows by one statement: between two the writing thread would wait for its turn again."""
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    names, row = ", ".join(RECEIPTS.c[name].name for name in Slip._fields), ", ".join([mark] * len(Slip._fields))
+    for start in range(0, len(receipts), _ROWS):
+        part = receipts[start : start + _ROWS]
+        rows = ", ".join([f"({row})"] * len(part))
+        values = tuple(value for receipt in part for value in receipt)
+        connection.exec_driver_sql(f"INSERT INTO {RECEIPTS.name} ({names}) VALUES {rows}", values)
