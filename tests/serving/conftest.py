@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from databases import KINDS, database_url
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import FixedClock
 from leadlight.core.settings import Settings
 from leadlight.serving.app import create_app
+from leadlight.serving.store.database import Database
 from models import trained
 from waiting import wait_for
 
@@ -54,3 +56,17 @@ def client(model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with TestClient(app, raise_server_exceptions=False) as shared:
         wait_for(lambda: shared.get("/readyz").status_code == 200)
         yield shared
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind."""
+    with database_url(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    made = Database(url)
+    yield made
+    made.close()

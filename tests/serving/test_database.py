@@ -1,0 +1,113 @@
+"""The tables and the way to them, on both databases."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from leadlight.core.errors import ModelContractError
+from leadlight.serving.store.database import Database, _engine
+from leadlight.serving.store.schema import META, METADATA, RECEIPTS
+from leadlight.serving.store.upgrade import NEWEST, revision_of, upgrade
+
+FIRST_FORM = """
+CREATE TABLE receipts (receipt_id TEXT NOT NULL PRIMARY KEY, lead_id TEXT NOT NULL, as_of BIGINT NOT NULL,
+  made_at BIGINT NOT NULL, model_version INTEGER NOT NULL, agreement_version TEXT NOT NULL,
+  schema_version INTEGER NOT NULL, receipt TEXT NOT NULL)
+"""
+"""As the release before the first migration made it."""
+
+OLD_RECEIPT = "INSERT INTO receipts VALUES (:id, 'L-1', 5, 6, 7, 'v', 1, :text)"
+
+
+def same_as_schema(database: Database) -> bool:
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(context, METADATA) == []
+
+
+def engine_of(database: Database):
+    return _engine(database._url)
+
+
+def test_the_migrations_lead_to_the_schema(database: Database) -> None:
+    database.open()
+    assert same_as_schema(database)
+    with database.reading() as connection:
+        assert revision_of(connection) == NEWEST
+
+
+@pytest.mark.parametrize("stands_at", [None, "0001"])
+def test_a_database_of_every_earlier_form_is_brought_up_to_date(database: Database, stands_at: str | None) -> None:
+    engine = engine_of(database)
+    if stands_at is None:
+        with engine.begin() as connection:
+            connection.execute(text(FIRST_FORM))
+            connection.execute(text("CREATE INDEX receipts_by_lead ON receipts (lead_id, made_at)"))
+    else:
+        upgrade(engine, stands_at)
+    with engine.begin() as connection:
+        for number in range(1_001):  # more than are read at a time
+            connection.execute(text(OLD_RECEIPT), {"id": f"{number:026}", "text": json.dumps({"score": number % 101})})
+    engine.dispose()
+    database.open()
+    assert same_as_schema(database)
+    with database.reading() as connection:
+        rows = connection.execute(select(RECEIPTS.c.receipt_id, RECEIPTS.c.score)).all()
+        assert len(rows) == 1_001
+        assert all(int(receipt_id) % 101 == score for receipt_id, score in rows)
+
+
+def test_a_database_of_a_newer_release_is_refused_and_left_alone(database: Database) -> None:
+    database.open()
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(ModelContractError, match=r"newer release.*9999"):
+        database.open()
+
+
+def test_many_at_once_upgrade_once(url: str) -> None:
+    databases = [Database(url) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda one: one.open(), databases))
+    assert all(same_as_schema(one) for one in databases)
+    for one in databases:
+        one.close()
+
+
+def _write(database: Database, *names: str) -> None:
+    with database.writing() as connection:
+        for name in names:
+            connection.execute(insert(META), [{"name": name, "value": "1"}])
+
+
+def test_what_fails_is_undone_whole_and_the_next_works(database: Database) -> None:
+    _write(database, "a")
+    with pytest.raises(IntegrityError):
+        _write(database, "b", "a")
+    _write(database, "c")
+    with database.reading() as connection:
+        assert connection.execute(select(META.c.name).order_by(META.c.name)).scalars().all() == ["a", "c"]
+
+
+def test_a_reader_sees_one_state(database: Database) -> None:
+    database.open()
+    with database.reading() as reader:
+        assert reader.execute(select(META.c.name)).all() == []
+        _write(database, "a")
+        assert reader.execute(select(META.c.name)).all() == []
+    with database.reading() as reader:
+        assert len(reader.execute(select(META.c.name)).all()) == 1
+
+
+def test_a_write_is_on_the_disk(database: Database) -> None:
+    with database.writing() as connection:
+        durable = "PRAGMA synchronous" if database.is_sqlite else "SHOW synchronous_commit"
+        assert connection.exec_driver_sql(durable).scalar() == (2 if database.is_sqlite else "on")
