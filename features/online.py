@@ -1,7 +1,8 @@
-"""A timeline of leads from plain data and without pandas: what a request brings, one lead or a batch of them.
+"""A timeline of leads from plain data and without pandas: what a request brings, or what a store holds.
 
 The same arrays and the same loops as for a whole history; only the encoding differs, and the tests hold both to the
-same bits. Each record stands alone: what one says of a colleague no other one hears.
+same bits. A request's records stand alone: what one says of a colleague no other one hears.
+A store's leads stand together, each with its account.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from leadlight.features.memo import by_identity
 from leadlight.features.order import Numbers
 from leadlight.features.timeline import NO_EVENTS, Events, Timeline, assemble, known_since, number_of
 
-__all__ = ["Record", "timeline_of", "timeline_of_all"]
+__all__ = ["Crowd", "Record", "timeline_of", "timeline_of_all", "timeline_of_crowd"]
 
 Row = Mapping[str, Any]
 
@@ -48,6 +49,35 @@ class Record(Protocol):
     @property
     def account(self) -> Row | None:
         """Its colleagues."""
+        ...
+
+
+class Crowd(Protocol):
+    """Leads that know of each other by their accounts; each row names its lead."""
+
+    @property
+    def leads(self) -> Sequence[Row]:
+        """As in `timeline_of`, with ``lead_id``."""
+        ...
+
+    @property
+    def asked(self) -> int:
+        """How many of the first leads will be asked about; the others are their colleagues."""
+        ...
+
+    @property
+    def activities(self) -> Sequence[Row]:
+        """Of all leads."""
+        ...
+
+    @property
+    def stage_changes(self) -> Sequence[Row]:
+        """Of those leads that will be asked about."""
+        ...
+
+    @property
+    def attribute_changes(self) -> Sequence[Row]:
+        """Of those leads that will be asked about."""
         ...
 
 
@@ -146,6 +176,45 @@ def timeline_of_all(vocabulary: Vocabulary, records: Sequence[Record]) -> Timeli
             rows = _take_in(record, place, leads, belongs)
             acts += _of_known(record.account.get("activities", ()), rows)
             steps += _of_known(record.account.get("stage_changes", ()), rows)
+    base = _base([record.lead for record in records], codes, len(leads))
+    return _assembled(vocabulary, codes, leads, belongs, base, acts, steps, moves)
+
+
+def timeline_of_crowd(vocabulary: Vocabulary, crowd: Crowd) -> Timeline:
+    """Return the timeline of leads that know of each other; row i is ``crowd.leads[i]``.
+
+    Events of leads that the crowd does not hold are left out; a lead without ``account_id`` has no known account.
+    """
+    codes = _codes(vocabulary)
+    rows = {lead["lead_id"]: row for row, lead in enumerate(crowd.leads)}
+    accounts: dict[str, int] = {}
+    belongs = [
+        -1 if lead.get("account_id") is None else accounts.setdefault(lead["account_id"], len(accounts))
+        for lead in crowd.leads
+    ]
+    moves = [row for row in crowd.attribute_changes if row["attribute"] in codes.attributes]
+    return _assembled(
+        vocabulary,
+        codes,
+        crowd.leads,
+        belongs,
+        _base(crowd.leads[: crowd.asked], codes, len(crowd.leads)),
+        _of_known(crowd.activities, rows),
+        _of_known(crowd.stage_changes, rows),
+        _of_known(moves, rows),
+    )
+
+
+def _assembled(
+    vocabulary: Vocabulary,
+    codes: _Codes,
+    leads: Sequence[Row],
+    belongs: Sequence[int],
+    base: Numbers,
+    acts: _Rows,
+    steps: _Rows,
+    moves: _Rows,
+) -> Timeline:
     created = np.array([_time(lead, "created_at") for lead in leads], dtype=np.int64)
     recorded = np.array([_time(lead, "recorded_at") for lead in leads], dtype=np.int64)
     return Timeline(
@@ -155,7 +224,7 @@ def timeline_of_all(vocabulary: Vocabulary, records: Sequence[Record]) -> Timeli
             created,
             known_since(created, recorded),
             np.array(belongs, dtype=np.int64),
-            _base(records, codes, len(leads)),
+            base,
             _events(acts, *_activity_codes(acts, codes)),
             _events(steps, [codes.stages.get(row["stage"], len(codes.stages)) for _, row in steps], [0.0] * len(steps)),
             _events(
@@ -212,11 +281,11 @@ def _channel(channel: str | None, codes: _Codes) -> int:
     return CODE_NOT_KNOWN if channel is None else codes.channels.get(channel, CODE_OTHER)
 
 
-def _base(records: Sequence[Record], codes: _Codes, n_leads: int) -> Numbers:
-    """Encode the leads' attributes; colleagues' are never looked at."""
+def _base(leads: Sequence[Row], codes: _Codes, n_leads: int) -> Numbers:
+    """Encode the first leads' attributes; those of the others are never looked at."""
     base = np.full((n_leads, len(codes.attributes)), np.nan)
-    for place, record in enumerate(records):
-        attributes = record.lead.get("attributes", {})
+    for place, lead in enumerate(leads):
+        attributes = lead.get("attributes", {})
         base[place] = [_encode(name, attributes.get(name), codes) for name in codes.attributes]
     return base
 

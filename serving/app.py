@@ -15,11 +15,12 @@ from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import Clock
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
-from leadlight.serving.api import answer_schemas, problems, routes, schemas
+from leadlight.serving.api import answer_schemas, intake, intake_schemas, problems, routes, schemas
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
 from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
+from leadlight.serving.ledger.memory import Memory
 from leadlight.serving.metrics import Measured, Metrics
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
     from leadlight.core.history import History
 
 __all__ = ["create_app"]
+
+_SHAPES: Final = (
+    *schemas.REQUESTS,
+    *intake_schemas.INTAKE_REQUESTS,
+    *answer_schemas.ANSWERS,
+    *intake_schemas.INTAKE_ANSWERS,
+)
+"""All that stands in the OpenAPI document; the other shapes are within these."""
 
 SPOOL_FILE: Final = "receipts.spool.jsonl"
 """In the home: receipts that wait for the database."""
@@ -69,8 +78,9 @@ def create_app(
     """
     database = Database(settings.database)
     keeper = store or ReceiptKeeper(ReceiptTable(database), Spool(settings.home_path / SPOOL_FILE))
+    memory = Memory(settings, database, lambda: None)
     champion = Champion(_finder(settings, model, version))
-    desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion))
+    desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion), memory)
     pages = None if history is None else LatePages(desk, history)
 
     @asynccontextmanager
@@ -92,6 +102,7 @@ def create_app(
     app.state.desk = desk
     app.state.pages = pages
     routes.install(app.router)
+    intake.install(app.router)
     mount(app)
     app.add_middleware(Measured, metrics=desk.metrics)
     app.add_middleware(HeadAsGet)
@@ -124,7 +135,7 @@ def _describing(app: FastAPI) -> Callable[[], dict[str, Any]]:
         if app.openapi_schema is None:
             made = make()
             _, definitions = models_json_schema(
-                [(shape, "validation") for shape in (*schemas.REQUESTS, *answer_schemas.ANSWERS)],
+                [(shape, "validation") for shape in _SHAPES],
                 ref_template="#/components/schemas/{model}",
                 schema_generator=_AsWritten,
             )

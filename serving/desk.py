@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from leadlight.core.clock import Clock, to_micros
+from leadlight.core.clock import Clock, from_micros, to_micros
 from leadlight.core.settings import Settings
 from leadlight.serving.champion import Champion
+from leadlight.serving.ledger.memory import Memory
 from leadlight.serving.metrics import Metrics
 from leadlight.serving.scorer import Answer, Scorer
 from leadlight.serving.store.ids import ReceiptIds
@@ -47,6 +48,7 @@ class Desk:
     keeper : Keeper
     ids : ReceiptIds
     metrics : Metrics
+    memory : Memory
     """
 
     settings: Settings
@@ -55,10 +57,15 @@ class Desk:
     keeper: Keeper
     ids: ReceiptIds
     metrics: Metrics
+    memory: Memory
 
     def now(self) -> int:
         """Return the service's time in microseconds."""
         return to_micros(self.clock.now())
+
+    def clock_text(self) -> str:
+        """Return the service's time as people read it."""
+        return from_micros(self.now()).isoformat(timespec="seconds").replace("+00:00", "Z")
 
     @cached_property
     def answering(self) -> AnsweredTogether:
@@ -94,6 +101,7 @@ class Desk:
     def close(self) -> None:
         """Write what is still to be written, and close the stores."""
         self.keeping.close()
+        self.memory.close()
         self.keeper.close()
 
 

@@ -93,10 +93,11 @@ class JsonAnswer(Response):
     ----------
     text : bytes
     language : {"en", "es"}
+    status : int
     """
 
-    def __init__(self, text: bytes, language: str) -> None:
-        self.status_code = 200
+    def __init__(self, text: bytes, language: str, status: int = 200) -> None:
+        self.status_code = status
         self.background = None
         self.body = text
         self.raw_headers = [*_HEADERS[language], (b"content-length", b"%d" % len(text))]

@@ -38,34 +38,13 @@ from leadlight.serving.api.schemas import (
     ScoreRequest,
     StageChange,
 )
+from leadlight.serving.api.shapes import Shapes, Where
 from leadlight.serving.scorer import Ignored, Record
-from leadlight.serving.words import say
 
 __all__ = ["AHEAD", "Reader"]
 
 AHEAD: Final = 5 * 60 * 1_000_000
 """How far ``as_of`` may lie ahead of the clock: clocks differ."""
-
-_RULES: Final[Mapping[str, str]] = {
-    "missing": "missing",
-    "extra_forbidden": "unknown_key",
-    "model_type": "not_an_object",
-    "model_attributes_type": "not_an_object",
-    "dict_type": "not_an_object",
-    "list_type": "not_a_list",
-    "string_type": "not_text",
-    "string_too_short": "too_short",
-    "string_pattern_mismatch": "too_short",
-    "string_too_long": "too_long",
-    "too_long": "too_many",
-    "float_type": "not_number",
-    "not_a_time": "not_a_time",
-    "no_time_zone": "no_time_zone",
-    "too_early": "too_early",
-    "not_a_value": "not_a_value",
-    "out_of_range": "out_of_range",
-}
-"""Our rule for each kind of error that pydantic reports."""
 
 _SHAPES: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     (): tuple(ScoreRequest.model_fields),
@@ -80,10 +59,8 @@ _SHAPES: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Known keys by place, list positions left out."""
 
-_NO_NAME: Final = '""'
-"""How an empty name is written."""
+_WITH_ATTRIBUTES: Final = ((), ("lead",))
 
-Where = tuple[int | str, ...]
 Row = dict[str, Any]
 
 
@@ -117,7 +94,7 @@ class Reader:
         try:
             request = quick.read(data)
         except ValidationError as error:
-            raise self._refusal([*self._shape_problems(error), *problems]) from None
+            raise self._refusal([*self._shapes.problems(error), *problems]) from None
         as_of = self._as_of(request)
         problems += self._time_problems(request, as_of)
         problems += self._account_problems(request.get("account"), request["lead"]["lead_id"])
@@ -153,24 +130,12 @@ class Reader:
     def _refusal(self, problems: list[Problem]) -> Refusal:
         return Refusal("request_refused", problems)
 
+    @property
+    def _shapes(self) -> Shapes:
+        return Shapes(self.language, _SHAPES, _WITH_ATTRIBUTES)
+
     def _problem(self, where: Where, rule: str, **values: object) -> Problem:
-        return Problem(_spell(where), rule, say(f"rule.{rule}", self.language, **values))
-
-    def _shape_problems(self, error: ValidationError) -> list[Problem]:
-        return [
-            self._shape_problem(found["type"], found["loc"], found.get("ctx", {}))
-            for found in error.errors(include_url=False, include_input=False)
-        ]
-
-    def _shape_problem(self, kind: str, where: Where, context: Mapping[str, Any]) -> Problem:
-        rule = _RULES.get(kind, "invalid")
-        if rule == "unknown_key":
-            place = tuple(part for part in where[:-1] if isinstance(part, str))
-            hint = say("rule.unknown_key.hint", self.language) if place in ((), ("lead",)) else ""
-            return self._problem(where, rule, known=", ".join(_SHAPES.get(place, ())), hint=hint)
-        if rule == "too_many" and where[-1] == "attributes":
-            rule = "too_many_attributes"
-        return self._problem(where, rule, limit=context.get("max_length", ""))
+        return self._shapes.problem(where, rule, **values)
 
     def _attribute_problems(self, data: object) -> list[Problem]:
         """Find texts where the model knows numbers; also beside problems of shape, so that all come at once."""
@@ -348,19 +313,3 @@ def _attribute_values(data: object) -> Iterable[tuple[Where, str, object]]:
     for row, change in enumerate(changes if isinstance(changes, list) else ()):
         if isinstance(change, dict) and isinstance(change.get("attribute"), str):
             yield ("attribute_changes", row, "value"), change["attribute"], change.get("value")
-
-
-def _spell(where: Where) -> str:
-    """Write a place as people do.
-
-    Examples
-    --------
-    >>> _spell(("activities", 3, "occurred_at")), _spell(())
-    ('activities[3].occurred_at', 'body')
-    """
-    text = ""
-    for part in where:
-        if part == "[key]":
-            continue
-        text += f"[{part}]" if isinstance(part, int) else f".{part[:100] or _NO_NAME}"
-    return text.removeprefix(".") or "body"

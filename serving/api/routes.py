@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
@@ -17,9 +17,10 @@ from leadlight.serving.api import answer_schemas, schemas
 from leadlight.serving.api.answers import JsonAnswer, json_response, model_document, model_name, score_json
 from leadlight.serving.api.body import parse, read_body
 from leadlight.serving.api.direct import DirectRoute
-from leadlight.serving.api.problems import MEDIA_TYPE, NotNow, Refusal, body_of
+from leadlight.serving.api.problems import NotNow, Refusal, body_of
 from leadlight.serving.api.reading import Reader
 from leadlight.serving.api.reference import reference_page
+from leadlight.serving.api.spec import body_spec, refusals
 from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
 from leadlight.serving.metrics import CONTENT_TYPE_LATEST
@@ -37,28 +38,10 @@ Reasons = Annotated[int, Query(ge=0, le=100, description="how many reasons to li
 _INLINE: Final = 65_536
 """Bytes of a body that is read and scored between two other answers; what takes longer does so beside them."""
 
-_PROBLEMS: Final = {
-    404: "Nothing there",
-    408: "The body did not arrive in time",
-    413: "The body is too large",
-    415: "The body is not plain JSON",
-    422: "The request can't be answered as it stands; every problem is listed",
-    503: "What answering takes is not there: no model is ready, or the database does not answer",
-}
 _REFERENCE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
-
-
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    return {status: {"description": _PROBLEMS[status], "content": content} for status in statuses}
-
-
-def _body(schema: str) -> dict[str, Any]:
-    reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
-    return {"requestBody": {"required": True, "content": {"application/json": reference}}}
 
 
 def install(routes: APIRouter) -> None:
@@ -70,8 +53,8 @@ def install(routes: APIRouter) -> None:
         methods=["POST"],
         tags=["scoring"],
         response_model=answer_schemas.ScoreAnswer,
-        responses=_refusals(408, 413, 415, 422, 503),
-        openapi_extra=_body("ScoreRequest"),
+        responses=refusals(408, 413, 415, 422, 503),
+        openapi_extra=body_spec("ScoreRequest"),
         route_class_override=DirectRoute,
     )
     add(
@@ -81,8 +64,8 @@ def install(routes: APIRouter) -> None:
         tags=["scoring"],
         response_model=answer_schemas.BatchAnswer,
         response_model_exclude_none=True,
-        responses=_refusals(408, 413, 415, 422, 503),
-        openapi_extra=_body("BatchRequest"),
+        responses=refusals(408, 413, 415, 422, 503),
+        openapi_extra=body_spec("BatchRequest"),
     )
     add(
         "/v1/receipts/{receipt_id}",
@@ -90,7 +73,7 @@ def install(routes: APIRouter) -> None:
         methods=["GET"],
         tags=["scoring"],
         response_model=answer_schemas.ReceiptAnswer,
-        responses=_refusals(404, 503),
+        responses=refusals(404, 503),
     )
     add(
         "/v1/model",
@@ -98,7 +81,7 @@ def install(routes: APIRouter) -> None:
         methods=["GET"],
         tags=["service"],
         response_model=answer_schemas.ModelAnswer,
-        responses=_refusals(503),
+        responses=refusals(503),
     )
     add("/healthz", healthz, methods=["GET"], tags=["service"], response_model=answer_schemas.Health)
     add(
@@ -107,7 +90,7 @@ def install(routes: APIRouter) -> None:
         methods=["GET"],
         tags=["service"],
         response_model=answer_schemas.Readiness,
-        responses=_refusals(503),
+        responses=refusals(503),
     )
     add(
         "/metrics",

@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from leadlight.serving.store.upgrade import upgrade
 
-__all__ = ["Database"]
+__all__ = ["Database", "kind_of"]
 
 _BUSY_MILLISECONDS: Final = 5_000
 """How long one process waits for another to finish writing."""
@@ -151,3 +151,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def kind_of(error: Exception) -> str:
+    """Name an error without its statement's values, which may be a lead's."""
+    cause = getattr(error, "orig", None) or error
+    return f"{type(cause).__name__}: {cause}"

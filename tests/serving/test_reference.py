@@ -76,9 +76,10 @@ def test_every_call_and_every_key_is_there(client: TestClient, page: str) -> Non
 def test_the_document_is_whole(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.")
-    assert set(document["paths"]) == {
+    assert {
         "/v1/score", "/v1/score/batch", "/v1/receipts/{receipt_id}", "/v1/model", "/healthz", "/readyz", "/metrics",
-    }  # fmt: skip
+        "/v1/leads/{lead_id}", "/v1/activities", "/v1/stage-changes", "/v1/leads/{lead_id}/decisions",
+    } <= set(document["paths"])  # fmt: skip
     references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert references == references & set(document["components"]["schemas"])
     assert "HTTPValidationError" not in json.dumps(document)

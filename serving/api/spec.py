@@ -1,0 +1,32 @@
+"""How a call stands in the OpenAPI document: its body, and how it may be refused."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from leadlight.serving.api.problems import MEDIA_TYPE
+
+__all__ = ["body_spec", "refusals"]
+
+_PROBLEMS: Final = {
+    404: "Nothing there",
+    408: "The body did not arrive in time",
+    409: "The same call is being worked at, or two leads are one already",
+    410: "It was erased",
+    413: "The body is too large",
+    415: "The body is not plain JSON",
+    422: "The request can't be answered as it stands; every problem is listed",
+    503: "What answering takes is not there: no model is ready, or the database does not answer",
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the answers that say no, by status."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    return {status: {"description": _PROBLEMS[status], "content": content} for status in statuses}
+
+
+def body_spec(schema: str) -> dict[str, Any]:
+    """Return a JSON body by the name of its schema."""
+    reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    return {"requestBody": {"required": True, "content": {"application/json": reference}}}

@@ -1,0 +1,136 @@
+"""Forgetting a person: everything that tells of them goes, what is needed to count stays.
+
+Left are the receipts' ids, times, model versions and scores, under a keyed digest of the lead's id, and that digest
+itself, so that a late message can't bring the person back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, Table, select
+
+from leadlight.serving.ledger.persons import token_of
+from leadlight.serving.ledger.sql import upsert
+from leadlight.serving.store.schema import (
+    ACTIVITIES,
+    ATTRIBUTE_CHANGES,
+    DECISIONS,
+    ERASURES,
+    IDEMPOTENCY_KEYS,
+    LEAD_MOVES,
+    LEADS,
+    OUTBOX,
+    RECEIPTS,
+    RESCORING,
+    SCORES,
+    STAGE_CHANGES,
+)
+
+__all__ = ["Erased", "empty_receipts", "erase_by_tokens", "erase_lead", "forget_scores", "names_of"]
+
+_TELLING: Final[tuple[Table, ...]] = (
+    ACTIVITIES,
+    STAGE_CHANGES,
+    ATTRIBUTE_CHANGES,
+    LEAD_MOVES,
+    DECISIONS,
+    LEADS,
+    SCORES,
+    RESCORING,
+    OUTBOX,
+)
+"""Tables whose rows tell of a lead by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that are gone.
+    receipts : int
+        Receipts that were emptied.
+    tokens : tuple of str
+        What is kept of the ids.
+    """
+
+    rows: int
+    receipts: int
+    tokens: tuple[str, ...]
+
+
+def names_of(connection: Connection, lead_id: str) -> list[str]:
+    """Return all ids that a lead has gone by: its own and those merged into it, however often."""
+    names, waiting = [lead_id], [lead_id]
+    while waiting:
+        asked = select(LEADS.c.lead_id).where(LEADS.c.merged_into.in_(waiting))
+        waiting = [name for name in connection.execute(asked).scalars() if name not in names]
+        names += waiting
+    return names
+
+
+def erase_lead(connection: Connection, secret: bytes, lead_id: str, now: int, version: int) -> Erased:
+    """Erase a lead under all its ids.
+
+    Parameters
+    ----------
+    connection : Connection
+    secret : bytes
+    lead_id : str
+        As it goes by today.
+    now : int
+        Microseconds.
+    version : int
+        Of the model that serves, 0 for none: every version up to it may have learned from this lead.
+    """
+    rows = receipts = 0
+    tokens = []
+    for name in names_of(connection, lead_id):
+        token = token_of(secret, name)
+        tokens.append(token)
+        for table in _TELLING:
+            rows += connection.execute(table.delete().where(table.c.lead_id == name)).rowcount
+        receipts += empty_receipts(connection, name, now, renamed=token)
+        _forget_answers(connection, name)
+    models = json.dumps(list(range(1, version + 1)))
+    new = upsert(connection, ERASURES).on_conflict_do_nothing(index_elements=["token"])
+    connection.execute(new, [{"token": token, "erased_at": now, "models": models} for token in tokens])
+    return Erased(rows, receipts, tuple(tokens))
+
+
+def empty_receipts(connection: Connection, lead_id: str, now: int, renamed: str | None = None) -> int:
+    """Take out of a lead's receipts all but id, time, model version and score; return how many."""
+    emptied = {RECEIPTS.c.text: "", RECEIPTS.c.erased_at: now, RECEIPTS.c.lead_id: renamed or lead_id}
+    return connection.execute(RECEIPTS.update().where(RECEIPTS.c.lead_id == lead_id).values(emptied)).rowcount
+
+
+def forget_scores(connection: Connection, lead_id: str) -> None:
+    """Forget a lead's score, and what the CRM was still to be told of it."""
+    for table in (SCORES, RESCORING, OUTBOX):
+        connection.execute(table.delete().where(table.c.lead_id == lead_id))
+
+
+def _forget_answers(connection: Connection, lead_id: str) -> None:
+    """Forget answers that are kept for retries and name the lead."""
+    named = json.dumps(lead_id, ensure_ascii=False)
+    connection.execute(IDEMPOTENCY_KEYS.delete().where(IDEMPOTENCY_KEYS.c.answer.contains(named, autoescape=True)))
+
+
+def erase_by_tokens(connection: Connection, secret: bytes, tokens: set[str], now: int) -> int:
+    """Erase whoever has one of these tokens, as a restored backup may bring people back; return how many."""
+    found = [lead_id for lead_id in _everybody(connection) if token_of(secret, lead_id) in tokens]
+    for lead_id in found:
+        erase_lead(connection, secret, lead_id, now, 0)
+    return len(found)
+
+
+def _everybody(connection: Connection) -> Iterator[str]:
+    """Yield all ids that any row goes by."""
+    for table in (LEADS, ACTIVITIES, STAGE_CHANGES, ATTRIBUTE_CHANGES, RECEIPTS):
+        yield from list(connection.execute(select(table.c.lead_id).distinct()).scalars())

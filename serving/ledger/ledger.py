@@ -1,0 +1,246 @@
+"""The ledger: what may be told of leads and decided about them, each as one step within a transaction.
+
+Whatever changes a lead notes in the same transaction that it has to be scored again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from leadlight.core.errors import LeadlightError
+from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores
+from leadlight.serving.ledger.leads import Outcome, put_lead
+from leadlight.serving.ledger.merging import merge_leads
+from leadlight.serving.ledger.persons import Persons, find_persons
+from leadlight.serving.ledger.sql import parts
+from leadlight.serving.ledger.stale import mark_accounts, mark_leads
+from leadlight.serving.ledger.versions import EVENT_KINDS
+from leadlight.serving.store.schema import DECISIONS, LEADS
+
+__all__ = ["DECISION_STAGES", "CannotMerge", "ErasedLead", "Ledger", "Taken", "UnknownLead"]
+
+DECISION_STAGES: Final[Mapping[str, str | None]] = {
+    "accept": "sal",
+    "recycle": "recycled",
+    "reject": "disqualified",
+    "dispute": None,
+}
+"""The stage that a decision writes."""
+
+
+class UnknownLead(LeadlightError):
+    """No lead of this id has been told."""
+
+    code = "no_lead"
+
+
+class ErasedLead(LeadlightError):
+    """The lead was erased, and nothing may bring it back."""
+
+    code = "erased"
+
+
+class CannotMerge(LeadlightError):
+    """Two leads that can't be joined: they are one already."""
+
+    code = "merged_already"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of events that were told together.
+
+    Attributes
+    ----------
+    accepted, duplicates : int
+    erased : tuple of int
+        Places of those whose lead was erased: they are not kept.
+    unknown_leads : tuple of str
+        Leads of accepted events that have not been told yet: the events wait for them.
+    """
+
+    accepted: int
+    duplicates: int
+    erased: tuple[int, ...]
+    unknown_leads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Takes in what the CRM says.
+
+    Attributes
+    ----------
+    secret : bytes
+        Tells erased ids; see `leadlight.core.secret.secret_of`.
+    """
+
+    secret: bytes
+
+    def put_lead(self, connection: Connection, lead: Mapping[str, Any], now: int) -> tuple[str, Outcome]:
+        """Take in a lead; return the id that it goes by today, and what came of it.
+
+        Raises
+        ------
+        ErasedLead
+        """
+        persons = find_persons(connection, self.secret, [lead["lead_id"]])
+        _refuse_erased(persons, lead["lead_id"])
+        lead_id = persons.current[lead["lead_id"]]
+        outcome, accounts = put_lead(connection, {**lead, "lead_id": lead_id}, now)
+        if outcome != "unchanged":
+            mark_leads(connection, [lead_id], now)
+            mark_accounts(connection, accounts, now)
+        return lead_id, outcome
+
+    def add_events(self, connection: Connection, kind: str, rows: Sequence[Mapping[str, Any]], now: int) -> Taken:
+        """Take in events of one kind, each with its ``lead_id``.
+
+        Parameters
+        ----------
+        connection : Connection
+        kind : str
+            Key of `leadlight.serving.ledger.versions.EVENT_KINDS`.
+        rows : sequence of mapping
+        now : int
+            Microseconds.
+        """
+        persons = find_persons(connection, self.secret, [row["lead_id"] for row in rows])
+        erased = tuple(place for place, row in enumerate(rows) if row["lead_id"] in persons.erased)
+        taken = [
+            {**row, "lead_id": persons.current[row["lead_id"]]} for row in rows if row["lead_id"] not in persons.erased
+        ]
+        added = EVENT_KINDS[kind].add(connection, taken, now)
+        touched = {row["lead_id"] for row, new in zip(taken, added, strict=True) if new}
+        self._touched(connection, persons, touched, now)
+        unknown = sorted(lead_id for lead_id in touched if not persons.is_known(lead_id))
+        return Taken(sum(added), len(added) - sum(added), erased, tuple(unknown))
+
+    def remove_event(self, connection: Connection, kind: str, key: str, now: int) -> bool:
+        """Take an event back; return whether there was one. Past moments keep it."""
+        lead_id = EVENT_KINDS[kind].remove(connection, key, now)
+        if lead_id is not None:
+            self._touched(connection, find_persons(connection, self.secret, [lead_id]), {lead_id}, now)
+        return lead_id is not None
+
+    def _touched(self, connection: Connection, persons: Persons, lead_ids: set[str], now: int) -> None:
+        known = sorted(lead_id for lead_id in lead_ids if persons.is_known(lead_id))
+        for part in parts(known):
+            connection.execute(LEADS.update().where(LEADS.c.lead_id.in_(part)).values(touched_at=now))
+        mark_leads(connection, known, now)
+        mark_accounts(connection, [persons.account[lead_id] for lead_id in known], now)
+
+    def merge(self, connection: Connection, lead_id: str, into: str, now: int) -> str:
+        """Join a lead to another and return the id that both go by from now on; done before, it is no mistake.
+
+        Raises
+        ------
+        UnknownLead, ErasedLead, CannotMerge
+        """
+        persons = find_persons(connection, self.secret, [lead_id, into])
+        for name in (lead_id, into):
+            _refuse_erased(persons, name)
+            if not persons.is_known(persons.current[name]):
+                raise UnknownLead(name, lead_id=name)
+        gone, stays = persons.current[lead_id], persons.current[into]
+        if gone == stays and lead_id != gone:
+            return stays
+        if gone == stays:
+            raise CannotMerge("the two are one lead already", lead_id=lead_id)
+        merge_leads(connection, gone, stays, persons.created[stays], now)
+        mark_leads(connection, [stays], now)
+        mark_accounts(connection, [persons.account[gone], persons.account[stays]], now)
+        return stays
+
+    def decide(self, connection: Connection, decision: Mapping[str, Any], now: int) -> str | None:
+        """Keep a decision and write its stage change; return the stage, None where it writes none.
+
+        Parameters
+        ----------
+        connection : Connection
+        decision : mapping
+            ``decision_id, lead_id, decision`` and optional ``reason, actor, receipt_id``; the same id again is no
+            second decision.
+        now : int
+            Microseconds.
+
+        Raises
+        ------
+        UnknownLead, ErasedLead
+        """
+        lead_id = self.known(connection, decision["lead_id"])
+        stage = DECISION_STAGES[decision["decision"]]
+        there = select(DECISIONS.c.decision_id).where(DECISIONS.c.decision_id == decision["decision_id"])
+        if connection.execute(there).first() is not None:
+            return stage
+        connection.execute(DECISIONS.insert(), [{**decision, "lead_id": lead_id, "decided_at": now}])
+        if stage is not None:
+            change = {
+                "lead_id": lead_id,
+                "change_id": f"decision:{decision['decision_id']}",
+                "stage": stage,
+                "occurred_at": now,
+                "reason": decision.get("reason"),
+                "actor": decision.get("actor"),
+            }
+            self.add_events(connection, "stage_changes", [change], now)
+        return stage
+
+    def erase(self, connection: Connection, lead_id: str, now: int, version: int) -> Erased:
+        """Erase a lead; see `leadlight.serving.ledger.erasing`.
+
+        Raises
+        ------
+        UnknownLead, ErasedLead
+        """
+        current = self.known(connection, lead_id)
+        persons = find_persons(connection, self.secret, [current])
+        erased = erase_lead(connection, self.secret, current, now, version)
+        mark_accounts(connection, [persons.account[current]], now)
+        return erased
+
+    def object_to_profiling(self, connection: Connection, lead_id: str, now: int) -> None:
+        """Score this lead no more, take the reasons out of its receipts, and teach no model with it.
+
+        Raises
+        ------
+        UnknownLead, ErasedLead
+        """
+        current = self.known(connection, lead_id)
+        connection.execute(LEADS.update().where(LEADS.c.lead_id == current).values(objected_at=now))
+        forget_scores(connection, current)
+        empty_receipts(connection, current, now)
+
+    def withdraw_objection(self, connection: Connection, lead_id: str, now: int) -> None:
+        """Score this lead again.
+
+        Raises
+        ------
+        UnknownLead, ErasedLead
+        """
+        current = self.known(connection, lead_id)
+        connection.execute(LEADS.update().where(LEADS.c.lead_id == current).values(objected_at=None))
+        mark_leads(connection, [current], now)
+
+    def known(self, connection: Connection, lead_id: str) -> str:
+        """Return the id that a lead goes by today.
+
+        Raises
+        ------
+        UnknownLead, ErasedLead
+        """
+        persons = find_persons(connection, self.secret, [lead_id])
+        _refuse_erased(persons, lead_id)
+        current = persons.current[lead_id]
+        if not persons.is_known(current):
+            raise UnknownLead(lead_id, lead_id=lead_id)
+        return current
+
+
+def _refuse_erased(persons: Persons, lead_id: str) -> None:
+    if lead_id in persons.erased:
+        raise ErasedLead(lead_id, lead_id=lead_id)

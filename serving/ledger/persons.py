@@ -1,0 +1,96 @@
+"""Which lead an id means today: merged ids lead on, erased ones lead nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from leadlight.core.secret import keyed
+from leadlight.serving.ledger.sql import parts
+from leadlight.serving.store.schema import ERASURES, LEADS
+
+__all__ = ["Persons", "find_persons", "token_of"]
+
+_PURPOSE: Final = "erasure"
+
+
+class Persons:
+    """What is known of some ids.
+
+    Attributes
+    ----------
+    current : dict of str to str
+        By id as it was told: the id that it goes by today. Unknown ids are their own.
+    account : dict of str to str or None
+        By current id; only of leads that are known.
+    created : dict of str to int
+        The same: microseconds.
+    erased : set of str
+        Ids that were erased, and must not come back.
+    """
+
+    def __init__(self) -> None:
+        self.current: dict[str, str] = {}
+        self.account: dict[str, str | None] = {}
+        self.created: dict[str, int] = {}
+        self.erased: set[str] = set()
+
+    def is_known(self, lead_id: str) -> bool:
+        """Return whether the lead of a current id has been told."""
+        return lead_id in self.created
+
+
+def token_of(secret: bytes, lead_id: str) -> str:
+    """Return what is kept of an erased lead's id: enough to know it again, useless without the secret."""
+    return keyed(secret, _PURPOSE, lead_id)
+
+
+def find_persons(connection: Connection, secret: bytes, lead_ids: Iterable[str]) -> Persons:
+    """Look ids up.
+
+    Parameters
+    ----------
+    connection : Connection
+    secret : bytes
+        See `leadlight.core.secret.secret_of`.
+    lead_ids : iterable of str
+    """
+    asked = sorted(set(lead_ids))
+    found = Persons()
+    found.erased = _erased(connection, secret, asked)
+    merged = _look_up(connection, asked, found)
+    for lead_id in asked:
+        current = lead_id
+        while current in merged:
+            current = merged[current]
+        found.current[lead_id] = current
+    return found
+
+
+def _erased(connection: Connection, secret: bytes, lead_ids: list[str]) -> set[str]:
+    by_token = {token_of(secret, lead_id): lead_id for lead_id in lead_ids}
+    gone: set[str] = set()
+    for part in parts(list(by_token)):
+        tokens = connection.execute(select(ERASURES.c.token).where(ERASURES.c.token.in_(part))).scalars()
+        gone.update(by_token[token] for token in tokens)
+    return gone
+
+
+def _look_up(connection: Connection, lead_ids: list[str], found: Persons) -> dict[str, str]:
+    """Fill in what is known, following merges; return where merged ids went."""
+    merged: dict[str, str] = {}
+    waiting = lead_ids
+    while waiting:
+        further: set[str] = set()
+        for part in parts(waiting):
+            asked = select(LEADS.c.lead_id, LEADS.c.account_id, LEADS.c.created_at, LEADS.c.merged_into)
+            for lead_id, account_id, created_at, into in connection.execute(asked.where(LEADS.c.lead_id.in_(part))):
+                if into is None:
+                    found.account[lead_id], found.created[lead_id] = account_id, created_at
+                else:
+                    merged[lead_id] = into
+                    further.add(into)
+        waiting = sorted(further - merged.keys() - found.created.keys())
+    return merged

@@ -1,0 +1,120 @@
+"""Leads as they were known at a moment, read back from the store.
+
+A row counts at a moment if it was recorded before it and had not been superseded by then.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
+
+from leadlight.serving.ledger.sql import parts
+from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, STAGE_CHANGES
+
+__all__ = ["Known", "counting", "read_known", "read_lead"]
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Known:
+    """Leads, with all colleagues of theirs, and what happened to them.
+
+    Attributes
+    ----------
+    leads : list of dict
+        ``lead_id, created_at, recorded_at, account_id, owner_id, attributes, objected_at``; those asked for first.
+    asked : int
+        How many of ``leads`` were asked for; the others are their colleagues.
+    activities, stage_changes, attribute_changes : list of dict
+        With ``lead_id``; columns as in `leadlight.core.history`, times in microseconds, values decoded.
+    """
+
+    leads: list[Row]
+    asked: int
+    activities: list[Row] = field(default_factory=list)
+    stage_changes: list[Row] = field(default_factory=list)
+    attribute_changes: list[Row] = field(default_factory=list)
+
+
+def counting(table: Table, as_of: int) -> ColumnElement[bool]:
+    """Return the condition that a version counted at a moment."""
+    return and_(table.c.recorded_at < as_of, or_(table.c.superseded_at.is_(None), table.c.superseded_at >= as_of))
+
+
+def read_lead(connection: Connection, lead_id: str) -> Row | None:
+    """Return a lead's row with its attributes as a mapping; None if it is not known."""
+    found = connection.execute(select(LEADS).where(LEADS.c.lead_id == lead_id)).mappings().one_or_none()
+    return None if found is None else _lead(found)
+
+
+def read_known(connection: Connection, lead_ids: Sequence[str], as_of: int, *, colleagues: bool = True) -> Known:
+    """Read leads with all that counted at a moment.
+
+    Parameters
+    ----------
+    connection : Connection
+    lead_ids : sequence of str
+        Unknown and merged ones are passed over.
+    as_of : int
+        Microseconds.
+    colleagues : bool
+        Whether to read the other leads of their accounts too.
+    """
+    asked = _leads(connection, LEADS.c.lead_id, lead_ids)
+    _as_they_stood(connection, asked, as_of)
+    own = {lead["lead_id"] for lead in asked}
+    others: list[Row] = []
+    if colleagues:
+        accounts = sorted({lead["account_id"] for lead in asked if lead["account_id"] is not None})
+        others = [lead for lead in _leads(connection, LEADS.c.account_id, accounts) if lead["lead_id"] not in own]
+    known = Known([*asked, *others], len(asked))
+    everybody = sorted(lead["lead_id"] for lead in known.leads)
+    known.activities = _events(connection, ACTIVITIES, everybody, as_of)
+    known.stage_changes = _events(connection, STAGE_CHANGES, sorted(own), as_of)
+    known.attribute_changes = [
+        {**row, "value": json.loads(row["value"])} for row in _events(connection, ATTRIBUTE_CHANGES, sorted(own), as_of)
+    ]
+    return known
+
+
+def _leads(connection: Connection, column: ColumnElement[Any], values: Iterable[str]) -> list[Row]:
+    found: list[Row] = []
+    for part in parts(list(values)):
+        asked = select(LEADS).where(column.in_(part), LEADS.c.merged_into.is_(None)).order_by(LEADS.c.lead_id)
+        found += [_lead(row) for row in connection.execute(asked).mappings()]
+    return found
+
+
+def _lead(row: Mapping[Any, Any]) -> Row:
+    return {**row, "attributes": json.loads(row["attributes"])}
+
+
+def _as_they_stood(connection: Connection, leads: list[Row], as_of: int) -> None:
+    """Put back the account and owner that a lead had at a moment, where it has moved since."""
+    by_id = {lead["lead_id"]: lead for lead in leads}
+    for part in parts(sorted(by_id)):
+        asked = (
+            select(LEAD_MOVES)
+            .where(LEAD_MOVES.c.lead_id.in_(part), LEAD_MOVES.c.recorded_at >= as_of)
+            .order_by(LEAD_MOVES.c.move_id.desc())
+        )
+        for move in connection.execute(asked).mappings():
+            by_id[move["lead_id"]][move["field"]] = move["before"]
+
+
+def _events(connection: Connection, table: Table, lead_ids: Sequence[str], as_of: int) -> list[Row]:
+    columns = [column for column in table.c if column.name not in ("row_id", "identity", "superseded_at")]
+    found: list[Row] = []
+    for part in parts(lead_ids):
+        asked = (
+            select(*columns)
+            .where(table.c.lead_id.in_(part), table.c.occurred_at < as_of, counting(table, as_of))
+            .order_by(table.c.row_id)
+        )
+        found += [dict(row) for row in connection.execute(asked).mappings()]
+    return found

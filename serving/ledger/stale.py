@@ -1,0 +1,64 @@
+"""Which scores are out of date: noted in the transaction of the change itself, so that none is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection, case
+
+from leadlight.serving.ledger.sql import upsert
+from leadlight.serving.store.schema import RESCORING, RESCORING_ACCOUNTS
+
+__all__ = ["ACCOUNT_CHANGED", "LEAD_CHANGED", "TIME_PASSED", "mark_accounts", "mark_leads"]
+
+LEAD_CHANGED: Final = 0
+ACCOUNT_CHANGED: Final = 1
+TIME_PASSED: Final = 2
+"""Also a new model."""
+
+
+def mark_leads(connection: Connection, lead_ids: Iterable[str], now: int, urgency: int = LEAD_CHANGED) -> None:
+    """Note that leads have to be scored again; the most urgent cause counts.
+
+    Parameters
+    ----------
+    connection : Connection
+    lead_ids : iterable of str
+    now : int
+        Microseconds.
+    urgency : int
+    """
+    rows = [
+        {"lead_id": lead_id, "urgency": urgency, "since": now, "generation": 0, "claimed_until": 0}
+        for lead_id in sorted(set(lead_ids))  # all in one order, else two transactions wait for each other
+    ]
+    if not rows:
+        return
+    new = upsert(connection, RESCORING)
+    urgent = case((new.excluded.urgency < RESCORING.c.urgency, new.excluded.urgency), else_=RESCORING.c.urgency)
+    since = case((new.excluded.urgency < RESCORING.c.urgency, new.excluded.since), else_=RESCORING.c.since)
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=["lead_id"],
+            set_={"urgency": urgent, "since": since, "generation": RESCORING.c.generation + 1},
+        ),
+        rows,
+    )
+
+
+def mark_accounts(connection: Connection, account_ids: Iterable[str | None], now: int) -> None:
+    """Note that something changed in accounts; however often, their leads are gone through once."""
+    rows = [
+        {"account_id": account_id, "since": now, "generation": 0, "claimed_until": 0}
+        for account_id in sorted({found for found in account_ids if found is not None})
+    ]
+    if not rows:
+        return
+    new = upsert(connection, RESCORING_ACCOUNTS)
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=["account_id"], set_={"generation": RESCORING_ACCOUNTS.c.generation + 1}
+        ),
+        rows,
+    )

@@ -1,0 +1,132 @@
+"""Events as they were told, version by version.
+
+A row is never changed but for the instant from which it no longer counts. The same id with another content is a
+correction: the version before ends and a new one begins, both now, so that a past moment keeps what was known then.
+Without an id a row's identity is the whole row less ``recorded_at``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, bindparam, select
+
+from leadlight.serving.ledger.sql import parts
+from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, STAGE_CHANGES
+
+__all__ = ["EVENT_KINDS", "Events", "end_versions", "identity"]
+
+Row = dict[str, Any]
+
+_DIGEST_LETTERS: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """A table of events.
+
+    Attributes
+    ----------
+    table : Table
+    key : str or None
+        The column of ids; None where events have none.
+    content : tuple of str
+        What is told of an event, ``occurred_at`` included.
+    """
+
+    table: Table
+    key: str | None
+    content: tuple[str, ...]
+
+    def add(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: int) -> list[bool]:
+        """Append what is new; return for each row whether it was.
+
+        Parameters
+        ----------
+        connection : Connection
+        rows : sequence of mapping
+            ``lead_id``, the content, and the id where there is one; times in microseconds. A row may bring its own
+            ``recorded_at``, as imports do.
+        now : int
+            Microseconds: when it was told.
+        """
+        told = [self._row(row, now) for row in rows]
+        last = self._last(connection, sorted({row["identity"] for row in told}))
+        new: dict[str, Row] = {}
+        accepted = []
+        for row in told:
+            before = new.get(row["identity"]) or last.get(row["identity"])
+            accepted.append(before is None or self._says(before) != self._says(row))
+            if accepted[-1]:
+                new[row["identity"]] = row
+        ended = [last[name]["row_id"] for name in new if name in last and last[name]["superseded_at"] is None]
+        end_versions(connection, self.table, ended, now)
+        if new:
+            connection.execute(self.table.insert(), list(new.values()))
+        return accepted
+
+    def remove(self, connection: Connection, key: str, now: int) -> str | None:
+        """End an event; return the lead it belonged to, None if no event of this id counts."""
+        found = self._last(connection, [_of_id(key)]).get(_of_id(key))
+        if found is None or found["superseded_at"] is not None:
+            return None
+        end_versions(connection, self.table, [found["row_id"]], now)
+        return str(found["lead_id"])
+
+    def _row(self, row: Mapping[str, Any], now: int) -> Row:
+        told = {name: row.get(name) for name in ("lead_id", *self.content)}
+        if self.key is not None:
+            told[self.key] = row.get(self.key)
+        told["identity"] = identity(told, told.get(self.key) if self.key else None)
+        told["recorded_at"] = now if row.get("recorded_at") is None else row["recorded_at"]
+        return told
+
+    def _last(self, connection: Connection, identities: Sequence[str]) -> dict[str, Row]:
+        """Return the newest version of each identity, whether it counts or not: a deleted one must stay so."""
+        found: dict[str, Row] = {}
+        for part in parts(identities):
+            asked = select(self.table).where(self.table.c.identity.in_(part)).order_by(self.table.c.row_id)
+            found.update({row["identity"]: dict(row) for row in connection.execute(asked).mappings()})
+        return found
+
+    def _says(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (row["lead_id"], *(row[name] for name in self.content))
+
+
+def identity(row: Mapping[str, Any], key: str | None) -> str:
+    """Tell an event apart: by its id, else by all that it says.
+
+    Examples
+    --------
+    >>> identity({"lead_id": "L-1"}, "A-7")
+    'id:A-7'
+    >>> identity({"lead_id": "L-1", "type": "call"}, None) == identity({"type": "call", "lead_id": "L-1"}, None)
+    True
+    """
+    if key is not None:
+        return _of_id(key)
+    said = json.dumps({name: value for name, value in row.items() if value is not None}, sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:_DIGEST_LETTERS]
+
+
+def _of_id(key: str) -> str:
+    return f"id:{key}"
+
+
+def end_versions(connection: Connection, table: Table, row_ids: Sequence[int], now: int) -> None:
+    """Let versions count no longer than until now."""
+    if row_ids:
+        end = table.update().where(table.c.row_id == bindparam("ended")).values(superseded_at=now)
+        connection.execute(end, [{"ended": row_id} for row_id in row_ids])
+
+
+EVENT_KINDS: Final[Mapping[str, Events]] = {
+    "activities": Events(ACTIVITIES, "activity_id", ("type", "occurred_at", "campaign", "channel", "value", "actor")),
+    "stage_changes": Events(STAGE_CHANGES, "change_id", ("stage", "occurred_at", "reason", "amount", "actor")),
+    "attribute_changes": Events(ATTRIBUTE_CHANGES, None, ("attribute", "value", "occurred_at")),
+}
+"""By the names of the history's tables."""

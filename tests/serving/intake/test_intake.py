@@ -1,0 +1,289 @@
+"""What a CRM tells: kept once, kept whole, and past moments stay as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from leadlight.core.artifact import TrainedModel
+from leadlight.core.clock import to_micros
+from leadlight.core.settings import Settings
+from leadlight.serving.app import create_app
+from leadlight.serving.ledger.reading import read_known
+from leadlight.serving.store.schema import ACTIVITIES, ERASURES, LEADS, RECEIPTS, RESCORING, STAGE_CHANGES
+
+START = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    time: datetime = field(default=START)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def later(self, **parts: float) -> int:
+        self.time += timedelta(**parts)
+        return to_micros(self.time)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def crm(url: str, tmp_path: Path, model: TrainedModel, clock: Clock) -> Iterator[TestClient]:
+    settings = Settings(home=tmp_path, database_url=url, _env_file=None)
+    app = create_app(settings, clock=clock, model=model, version=7)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def rows(crm: TestClient, query: Any) -> list[Any]:
+    with crm.app.state.desk.memory.database.reading() as connection:
+        return list(connection.execute(query).all())
+
+
+def count(crm: TestClient, table: Any) -> int:
+    return int(rows(crm, select(func.count()).select_from(table))[0][0])
+
+
+def known_at(crm: TestClient, lead_id: str, as_of: int) -> Any:
+    with crm.app.state.desk.memory.database.reading() as connection:
+        return read_known(connection, [lead_id], as_of)
+
+
+def activity(lead_id: str = "L-1", **more: Any) -> dict[str, Any]:
+    return {"lead_id": lead_id, "type": "call", "occurred_at": "2026-11-20T10:00:00Z", **more}
+
+
+def tell(crm: TestClient, *activities: dict[str, Any], **more: Any) -> Any:
+    return crm.post("/v1/activities", json={"activities": list(activities)}, **more)
+
+
+def test_a_lead_is_told_once_however_often_it_is_sent(crm: TestClient) -> None:
+    told = {"created_at": "2026-11-01T08:00:00Z", "account_id": "A-1", "attributes": {"source": "webinar"}}
+    answers = [crm.put("/v1/leads/L-1", json=told).json() for _ in range(3)]
+    assert answers == [{"lead_id": "L-1", "outcome": word} for word in ("created", "unchanged", "unchanged")]
+    assert count(crm, LEADS) == 1
+    assert crm.put("/v1/leads/L-1", json={"attributes": {"source": "referral"}}).json()["outcome"] == "changed"
+
+
+def test_what_is_not_named_stays_and_null_clears(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={"account_id": "A-1", "owner_id": "O-1", "attributes": {"a": "x", "b": 2}})
+    clock.later(hours=1)
+    crm.put("/v1/leads/L-1", json={"owner_id": None, "attributes": {"b": None}})
+    [lead] = known_at(crm, "L-1", clock.later(hours=1)).leads
+    assert (lead["account_id"], lead["owner_id"]) == ("A-1", None)
+    changes = known_at(crm, "L-1", clock.later(hours=1)).attribute_changes
+    assert [(row["attribute"], row["value"]) for row in changes] == [("b", None)]
+
+
+def test_of_two_values_the_later_occurrence_wins_not_the_later_arrival(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z", "attributes": {"size": 1}})
+    clock.later(hours=1)
+    for when, size in (("2026-11-20T00:00:00Z", 3), ("2026-11-10T00:00:00Z", 2)):
+        told = {"occurred_at": when, "attributes": {"size": size}}
+        assert crm.put("/v1/leads/L-1", json=told).json()["outcome"] == "changed"
+        assert crm.put("/v1/leads/L-1", json=told).json()["outcome"] == "unchanged"
+    changes = known_at(crm, "L-1", clock.later(hours=1)).attribute_changes
+    assert max(changes, key=lambda row: row["occurred_at"])["value"] == 3
+
+
+def test_events_are_kept_once_with_an_id_and_without(crm: TestClient) -> None:
+    crm.put("/v1/leads/L-1", json={})
+    events = [activity(), activity(activity_id="A-1"), activity()]
+    first, again = tell(crm, *events).json(), tell(crm, *events).json()
+    assert first == {"accepted": 2, "duplicates": 1, "errors": [], "unknown_leads": []}
+    assert again == {"accepted": 0, "duplicates": 3, "errors": [], "unknown_leads": []}
+    assert count(crm, ACTIVITIES) == 2
+
+
+def test_bad_items_are_named_one_by_one_and_the_others_are_kept(crm: TestClient) -> None:
+    crm.put("/v1/leads/L-1", json={})
+    bad = [{"lead_id": "L-1"}, activity(occurred_at="2026-11-20"), activity(colour="red"), 5]
+    bad.append(activity(occurred_at="2026-11-23T09:10:00Z"))
+    answer = tell(crm, bad[0], activity(), *bad[1:])
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found["accepted"] == 1
+    assert {(one["index"], one["field"], one["rule"]) for one in found["errors"]} == {
+        (0, "type", "missing"),
+        (0, "occurred_at", "missing"),
+        (2, "occurred_at", "not_a_time"),
+        (3, "colour", "unknown_key"),
+        (4, "body", "not_an_object"),
+        (5, "occurred_at", "ahead"),
+    }
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"activities": 5}', b"nothing", b'{"activities": [], "more": 1}'])
+def test_only_what_can_t_be_read_at_all_is_refused_whole(crm: TestClient, body: bytes) -> None:
+    assert crm.post("/v1/activities", content=body).status_code == 422
+    assert crm.post("/v1/stage-changes", content=body).status_code == 422
+
+
+def test_a_thousand_is_the_most(crm: TestClient) -> None:
+    crm.put("/v1/leads/L-1", json={})
+    events = [activity(activity_id=f"A-{number}") for number in range(1_001)]
+    assert tell(crm, *events).status_code == 422
+    assert tell(crm, *events[:1_000]).json()["accepted"] == 1_000
+
+
+def test_events_wait_for_a_lead_that_is_told_later(crm: TestClient, clock: Clock) -> None:
+    assert tell(crm, activity()).json() == {
+        "accepted": 1,
+        "duplicates": 0,
+        "errors": [],
+        "unknown_leads": ["L-1"],
+    }
+    assert count(crm, RESCORING) == 0
+    crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
+    assert len(known_at(crm, "L-1", clock.later(hours=1)).activities) == 1
+    assert count(crm, RESCORING) == 1
+
+
+def test_a_correction_changes_no_past_moment(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
+    change = {"lead_id": "L-1", "stage": "opportunity", "occurred_at": "2026-11-20T00:00:00Z", "change_id": "S-1"}
+    crm.post("/v1/stage-changes", json={"stage_changes": [{**change, "amount": 100}]})
+    before = clock.later(hours=1)
+    answer = crm.post("/v1/stage-changes", json={"stage_changes": [{**change, "amount": 250}]}).json()
+    assert (answer["accepted"], answer["duplicates"]) == (1, 0)
+    after = clock.later(hours=1)
+    assert [row["amount"] for row in known_at(crm, "L-1", before).stage_changes] == [100]
+    assert [row["amount"] for row in known_at(crm, "L-1", after).stage_changes] == [250]
+
+
+def test_what_is_taken_back_stays_for_past_moments_and_does_not_return(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
+    tell(crm, activity(activity_id="A-1"))
+    before = clock.later(hours=1)
+    assert crm.delete("/v1/activities/A-1").json() == {"removed": "A-1"}
+    assert crm.delete("/v1/activities/A-1").status_code == 404
+    assert tell(crm, activity(activity_id="A-1")).json()["duplicates"] == 1  # a late retry
+    after = clock.later(hours=1)
+    assert len(known_at(crm, "L-1", before).activities) == 1
+    assert known_at(crm, "L-1", after).activities == []
+
+
+def test_a_moved_account_and_owner_change_no_past_moment(crm: TestClient, clock: Clock) -> None:
+    for account, owner in (("A-1", "O-1"), ("A-2", "O-1"), ("A-2", "O-2")):
+        crm.put("/v1/leads/L-1", json={"account_id": account, "owner_id": owner})
+        clock.later(hours=1)
+    seen = [known_at(crm, "L-1", to_micros(START + timedelta(minutes=minutes))).leads[0] for minutes in (30, 90, 150)]
+    assert [(one["account_id"], one["owner_id"]) for one in seen] == [("A-1", "O-1"), ("A-2", "O-1"), ("A-2", "O-2")]
+
+
+def test_merged_leads_are_one_from_then_on(crm: TestClient, clock: Clock) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z"})
+    tell(crm, activity("L-1", activity_id="A-1"), activity("L-1"), activity("L-2"))
+    before = clock.later(hours=1)
+    assert crm.post("/v1/leads/L-1/merge", json={"into": "L-2"}).json() == {"lead_id": "L-2", "merged": "L-1"}
+    assert crm.post("/v1/leads/L-1/merge", json={"into": "L-2"}).status_code == 200  # a retry
+    assert crm.post("/v1/leads/L-2/merge", json={"into": "L-2"}).status_code == 409
+    assert tell(crm, activity("L-1", type="meeting")).json()["accepted"] == 1
+    after = clock.later(hours=1)
+    assert len(known_at(crm, "L-2", before).activities) == 1
+    # the two words alike of both leads are one event now
+    assert sorted(row["type"] for row in known_at(crm, "L-2", after).activities) == ["call", "call", "meeting"]
+    assert crm.put("/v1/leads/L-1", json={"owner_id": "O-1"}).json() == {"lead_id": "L-2", "outcome": "changed"}
+
+
+def test_a_decision_writes_its_stage(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
+    told = {"accept": "sal", "recycle": "recycled", "reject": "disqualified", "dispute": None}
+    for decision, stage in told.items():
+        answer = crm.post("/v1/leads/L-1/decisions", json={"decision": decision, "decision_id": decision}).json()
+        assert answer == {"decision_id": decision, "lead_id": "L-1", "stage": stage}
+        crm.post("/v1/leads/L-1/decisions", json={"decision": decision, "decision_id": decision})
+        clock.later(minutes=1)
+    stages = [row["stage"] for row in known_at(crm, "L-1", clock.later(hours=1)).stage_changes]
+    assert stages == ["sal", "recycled", "disqualified"]
+    assert crm.post("/v1/leads/L-1/decisions", json={"decision": "perhaps"}).status_code == 422
+    assert crm.post("/v1/leads/L-9/decisions", json={"decision": "accept"}).status_code == 404
+
+
+def test_the_same_call_twice_is_done_once(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={})
+    key = {"Idempotency-Key": "k-1"}
+    first = tell(crm, activity(), headers=key)
+    again = tell(crm, activity(), headers=key)
+    assert first.json()["accepted"] == 1
+    assert again.json() == first.json()  # not a duplicate: the answer of the first
+    other = tell(crm, activity(type="email"), headers=key)
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+    clock.later(hours=25)
+    assert tell(crm, activity(), headers=key).json()["duplicates"] == 1
+    assert tell(crm, activity(), headers={"Idempotency-Key": " "}).status_code == 422
+
+
+def test_a_refused_call_may_be_sent_again_under_its_key(crm: TestClient) -> None:
+    key = {"Idempotency-Key": "k-1"}
+    assert crm.post("/v1/leads/L-1/merge", json={"into": "L-2"}, headers=key).status_code == 404
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={})
+    assert crm.post("/v1/leads/L-1/merge", json={"into": "L-2"}, headers=key).status_code == 200
+
+
+def test_an_erased_lead_is_gone_and_can_t_come_back(crm: TestClient, tmp_path: Path) -> None:
+    for lead_id in ("L-1", "L-2", "L-3"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z", "attributes": {"x": lead_id}})
+    tell(crm, *(activity(lead_id) for lead_id in ("L-1", "L-2", "L-3")), headers={"Idempotency-Key": "k"})
+    crm.post("/v1/leads/L-1/merge", json={"into": "L-2"})
+    scored = crm.post("/v1/score", json={"lead": {"lead_id": "L-2", "created_at": "2026-11-01T00:00:00Z"}}).json()
+    answer = crm.delete("/v1/leads/L-1").json()  # by its old id, too
+    assert answer["receipts"] == 1
+    assert answer["models_trained_before"] == list(range(1, 8))
+    for lead_id in ("L-1", "L-2"):
+        assert crm.put(f"/v1/leads/{lead_id}", json={}).status_code == 410
+        assert crm.delete(f"/v1/leads/{lead_id}").status_code == 410
+        told = tell(crm, activity(lead_id, type="late"), activity("L-3", type=f"late-{lead_id}")).json()
+        assert (told["accepted"], [(e["index"], e["rule"]) for e in told["errors"]]) == (1, [(0, "erased")])
+    assert [row.lead_id for row in rows(crm, select(LEADS.c.lead_id))] == ["L-3"]
+    left = rows(crm, select(RECEIPTS.c.text, RECEIPTS.c.score, RECEIPTS.c.lead_id))
+    assert [(row.text, row.score) for row in left] == [("", scored["score"])]
+    assert count(crm, ERASURES) == 2
+    assert len((tmp_path / "erasures.jsonl").read_text().splitlines()) == 2
+
+
+def test_an_objection_ends_scoring_until_it_is_withdrawn(crm: TestClient) -> None:
+    crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
+    assert crm.put("/v1/leads/L-1/objection").json() == {"lead_id": "L-1", "objected": True}
+    assert count(crm, RESCORING) == 0
+    assert crm.delete("/v1/leads/L-1/objection").json() == {"lead_id": "L-1", "objected": False}
+    assert count(crm, RESCORING) == 1
+    assert crm.put("/v1/leads/L-9/objection").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/v1/leads/L-1"), ("POST", "/v1/activities"), ("DELETE", "/v1/activities/A-1")]
+)
+def test_without_the_database_nothing_is_accepted(
+    serve: Callable[..., TestClient], settings: Settings, model: TrainedModel, method: str, path: str
+) -> None:
+    (settings.home_path / "leadlight.db").mkdir(parents=True)  # no file can be made there
+    client = serve(model=model, version=7)
+    body = {} if method == "PUT" else {"activities": [activity()]} if method == "POST" else None
+    answer = client.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+def test_stage_changes_that_differ_only_in_the_moment_of_telling_are_one(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={})
+    change = {"lead_id": "L-1", "stage": "mql", "occurred_at": "2026-11-20T00:00:00Z"}
+    for _ in range(2):
+        crm.post("/v1/stage-changes", json={"stage_changes": [change]})
+        clock.later(hours=1)
+    assert count(crm, STAGE_CHANGES) == 1
