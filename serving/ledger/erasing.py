@@ -33,6 +33,7 @@ from leadlight.serving.store.schema import (
 __all__ = ["Erased", "empty_receipts", "erase_by_tokens", "erase_lead", "forget_scores", "names_of"]
 
 _TELLING: Final[tuple[Table, ...]] = (
+    RESCORING,  # first: whoever scores the lead at this moment holds its row here, or finds that it is gone
     ACTIVITIES,
     STAGE_CHANGES,
     ATTRIBUTE_CHANGES,
@@ -40,7 +41,6 @@ _TELLING: Final[tuple[Table, ...]] = (
     DECISIONS,
     LEADS,
     SCORES,
-    RESCORING,
     OUTBOX,
 )
 """Tables whose rows tell of a lead by its id."""
@@ -112,7 +112,7 @@ def empty_receipts(connection: Connection, lead_id: str, now: int, renamed: str 
 
 def forget_scores(connection: Connection, lead_id: str) -> None:
     """Forget a lead's score, and what the CRM was still to be told of it."""
-    for table in (SCORES, RESCORING, OUTBOX):
+    for table in (RESCORING, SCORES, OUTBOX):
         connection.execute(table.delete().where(table.c.lead_id == lead_id))
 
 

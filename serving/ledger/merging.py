@@ -37,8 +37,8 @@ def merge_leads(connection: Connection, gone: str, into: str, into_created: int,
     )
     connection.execute(LEADS.update().where(LEADS.c.lead_id == into).values(touched_at=now))
     connection.execute(DECISIONS.update().where(DECISIONS.c.lead_id == gone).values(lead_id=into))
-    connection.execute(SCORES.delete().where(SCORES.c.lead_id == gone))
     connection.execute(RESCORING.delete().where(RESCORING.c.lead_id == gone))
+    connection.execute(SCORES.delete().where(SCORES.c.lead_id == gone))
 
 
 def _hand_over(connection: Connection, events: Events, gone: str, into: str, into_created: int, now: int) -> None:

@@ -37,7 +37,7 @@ LEDGER_TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "detail.objected": (
         "Lead {lead_id} is not scored, because the person objected; an admin can withdraw the objection.",
-        "El lead {lead_id} no se puntúa porque la persona se opuso; un admin puede retirar la oposición.",
+        "El lead {lead_id} no se puntúa porque la persona se opuso; un administrador puede retirar la oposición.",
     ),
     "detail.key_reused": (
         "It came with another body within the last 24 hours; use a new key for a new call.",

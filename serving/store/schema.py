@@ -192,11 +192,12 @@ SCORES: Final = Table(
     Column("receipt_id", Text, comment="once the score was shown or sent"),
     Column("told_score", Integer, comment="what the CRM was last told"),
     Column("told_band", Text),
-    Index("scores_by_rank", "is_open", "log_odds", "lead_id"),
-    Index("scores_by_owner", "is_open", "owner_id", "log_odds", "lead_id"),
-    Index("scores_by_account", "is_open", "account_id", "log_odds", "lead_id"),
-    Index("scores_by_stage", "is_open", "stage", "log_odds", "lead_id"),
+    Index("scores_by_rank", "is_open", "score", "log_odds", "lead_id"),
+    Index("scores_by_owner", "is_open", "owner_id", "score", "log_odds", "lead_id"),
+    Index("scores_by_account", "is_open", "account_id", "score", "log_odds", "lead_id"),
+    Index("scores_by_stage", "is_open", "stage", "score", "log_odds", "lead_id"),
     Index("scores_by_age", "is_open", "as_of"),
+    Index("scores_by_model", "model_version"),
 )
 """The last score of each lead."""
 

@@ -197,11 +197,12 @@ def upgrade() -> None:
         sa.Column("told_score", sa.Integer, comment="what the CRM was last told"),
         sa.Column("told_band", sa.Text),
     )
-    op.create_index("scores_by_account", "scores", ["is_open", "account_id", "log_odds", "lead_id"])
+    op.create_index("scores_by_account", "scores", ["is_open", "account_id", "score", "log_odds", "lead_id"])
     op.create_index("scores_by_age", "scores", ["is_open", "as_of"])
-    op.create_index("scores_by_owner", "scores", ["is_open", "owner_id", "log_odds", "lead_id"])
-    op.create_index("scores_by_rank", "scores", ["is_open", "log_odds", "lead_id"])
-    op.create_index("scores_by_stage", "scores", ["is_open", "stage", "log_odds", "lead_id"])
+    op.create_index("scores_by_model", "scores", ["model_version"])
+    op.create_index("scores_by_owner", "scores", ["is_open", "owner_id", "score", "log_odds", "lead_id"])
+    op.create_index("scores_by_rank", "scores", ["is_open", "score", "log_odds", "lead_id"])
+    op.create_index("scores_by_stage", "scores", ["is_open", "stage", "score", "log_odds", "lead_id"])
     op.create_table(
         "stage_changes",
         sa.Column("row_id", _NUMBER, primary_key=True),
