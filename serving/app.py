@@ -15,13 +15,23 @@ from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import Clock
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
-from leadlight.serving.api import answer_schemas, intake, intake_schemas, problems, routes, schemas
+from leadlight.serving.api import (
+    answer_schemas,
+    intake,
+    intake_schemas,
+    lead_routes,
+    lead_schemas,
+    problems,
+    routes,
+    schemas,
+)
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
 from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.ledger.memory import Memory
 from leadlight.serving.metrics import Measured, Metrics
+from leadlight.serving.rescoring.rescorer import Rescorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
@@ -39,6 +49,7 @@ _SHAPES: Final = (
     *intake_schemas.INTAKE_REQUESTS,
     *answer_schemas.ANSWERS,
     *intake_schemas.INTAKE_ANSWERS,
+    *lead_schemas.LEAD_ANSWERS,
 )
 """All that stands in the OpenAPI document; the other shapes are within these."""
 
@@ -78,8 +89,9 @@ def create_app(
     """
     database = Database(settings.database)
     keeper = store or ReceiptKeeper(ReceiptTable(database), Spool(settings.home_path / SPOOL_FILE))
-    memory = Memory(settings, database, lambda: None)
     champion = Champion(_finder(settings, model, version))
+    rescorer = Rescorer(database, champion, clock)
+    memory = Memory(settings, database, rescorer.wake)
     desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion), memory)
     pages = None if history is None else LatePages(desk, history)
 
@@ -87,8 +99,10 @@ def create_app(
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
+        rescorer.start()
         yield
         await loading
+        await asyncio.to_thread(rescorer.stop)
         await asyncio.to_thread(desk.close)
 
     app = FastAPI(
@@ -102,6 +116,7 @@ def create_app(
     app.state.desk = desk
     app.state.pages = pages
     routes.install(app.router)
+    lead_routes.install(app.router)
     intake.install(app.router)
     mount(app)
     app.add_middleware(Measured, metrics=desk.metrics)

@@ -28,7 +28,7 @@ from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Question, Record, 
 from leadlight.serving.store.ids import is_receipt_id
 from leadlight.serving.words import language_of
 
-__all__ = ["install"]
+__all__ = ["Reasons", "install", "scorer_of"]
 
 _log = logging.getLogger("leadlight.serving")
 
@@ -107,7 +107,14 @@ def _desk(request: Request) -> Desk:
     return desk
 
 
-def _scorer(desk: Desk) -> Scorer:
+def scorer_of(desk: Desk) -> Scorer:
+    """Return the scorer.
+
+    Raises
+    ------
+    NotNow
+        While none is ready.
+    """
     try:
         return desk.champion.scorer
     except Exception as error:
@@ -121,7 +128,7 @@ async def score(request: Request, reasons: Reasons = DEFAULT_REASONS, accept_lan
     `log_odds`.
     """
     desk, language = _desk(request), language_of(accept_language)
-    scorer = _scorer(desk)
+    scorer = scorer_of(desk)
     body = await read_body(request, desk.settings.max_body_bytes, language)
     if len(body) <= _INLINE:
         answer = await desk.answering.answer(scorer, partial(_question, desk, scorer, body, language, reasons))
@@ -149,7 +156,7 @@ async def score_batch(
     are written in one transaction.
     """
     desk, language = _desk(request), language_of(accept_language)
-    scorer = _scorer(desk)
+    scorer = scorer_of(desk)
     body = await read_body(request, desk.settings.max_batch_body_bytes, language)
     return await run_in_threadpool(_score_all, desk, scorer, body, language, reasons)
 
@@ -230,7 +237,7 @@ async def receipt(
 
 async def model(request: Request) -> Response:
     """Return what serves: the model, its agreement, and which attributes, activities and stages it knows."""
-    return json_response(model_document(_scorer(_desk(request))))
+    return json_response(model_document(scorer_of(_desk(request))))
 
 
 async def healthz() -> Response:
@@ -242,7 +249,7 @@ async def readyz(request: Request) -> Response:
     """Say whether the service can score, and if not, why. Receipts that go to the spool are named in `degraded`."""
     desk = _desk(request)
     await run_in_threadpool(desk.champion.look_again)
-    scorer = _scorer(desk)
+    scorer = scorer_of(desk)
     return json_response({"status": "ready", "model": model_name(scorer), "degraded": list(desk.keeper.degraded)})
 
 

@@ -52,8 +52,14 @@ class Memory:
     def _writing(self) -> Gathered[Job, Any]:
         return Gathered(partial(run_jobs, self.database), "ledger", most=200)
 
-    async def write(self, job: Job) -> Any:
+    async def write(self, job: Job, *, changes: bool = True) -> Any:
         """Do a job in a transaction, together with those that wait; return when it is on the disk.
+
+        Parameters
+        ----------
+        job : callable
+        changes : bool
+            Whether leads change, so that they may have to be scored again.
 
         Raises
         ------
@@ -61,7 +67,8 @@ class Memory:
             If the database does not answer.
         """
         done = await self._writing.do(job)
-        self._changed()
+        if changes:
+            self._changed()
         return done
 
     def read(self, act: Callable[[Connection], Any]) -> Any:

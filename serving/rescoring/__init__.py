@@ -1,4 +1,4 @@
-"""Keeping scores up to date: what is out of date is claimed, scored and written, and nothing is done twice or dropped."""
+"""Keeping scores up to date: what is out of date is claimed, scored and written."""
 
 if __name__ != "leadlight.serving.rescoring":
     raise ImportError(

@@ -51,7 +51,7 @@ def _claim(
     free = select(key, table.c.generation).where(table.c.claimed_until < clock).order_by(*order).limit(most)
     if connection.dialect.name != "sqlite":  # which has one writer at a time
         free = free.with_for_update(skip_locked=True)
-    found = {name: generation for name, generation in connection.execute(free)}
+    found = {row[0]: row.generation for row in connection.execute(free)}
     _lease(connection, table, key, list(found), clock + LEASE)
     return found
 
@@ -113,9 +113,7 @@ def put_account_on_list(connection: Connection, account_id: str, clock: int) -> 
 def sweep(connection: Connection, version: int, older_than: int, most: int, clock: int) -> int:
     """List leads that another model scored, or that were scored too long ago; return how many, at most ``most``."""
     waiting = select(RESCORING.c.lead_id)
-    other_model = select(SCORES.c.lead_id).where(
-        SCORES.c.model_version != version, SCORES.c.lead_id.not_in(waiting)
-    )
+    other_model = select(SCORES.c.lead_id).where(SCORES.c.model_version != version, SCORES.c.lead_id.not_in(waiting))
     old = select(SCORES.c.lead_id).where(
         SCORES.c.is_open, SCORES.c.as_of < older_than, SCORES.c.lead_id.not_in(waiting)
     )
@@ -132,4 +130,4 @@ def _put_on_list(connection: Connection, leads: Select[tuple[str]], urgency: int
         ["lead_id", "urgency", "since", "generation", "claimed_until"], found.where(literal(1) == 1)
     )
     kept = new.on_conflict_do_update(index_elements=["lead_id"], set_={"generation": RESCORING.c.generation + 1})
-    return connection.execute(kept).rowcount
+    return connection.execute(kept.execution_options(preserve_rowcount=True)).rowcount
