@@ -13,7 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import Clock
-from leadlight.core.registry import cached_champion
+from leadlight.core.registry import cached_champion, cached_version
 from leadlight.core.settings import Settings
 from leadlight.serving.api import (
     answer_schemas,
@@ -31,6 +31,7 @@ from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.ledger.memory import Memory
 from leadlight.serving.metrics import Measured, Metrics
+from leadlight.serving.regularly import regularly
 from leadlight.serving.rescoring.rescorer import Rescorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
@@ -52,6 +53,10 @@ _SHAPES: Final = (
     *lead_schemas.LEAD_ANSWERS,
 )
 """All that stands in the OpenAPI document; the other shapes are within these."""
+
+_BARRED_SECONDS: Final = 1.0
+_CHAMPION_SECONDS: Final = 2.0
+"""How often a service looks whether another version was promoted."""
 
 SPOOL_FILE: Final = "receipts.spool.jsonl"
 """In the home: receipts that wait for the database."""
@@ -95,12 +100,17 @@ def create_app(
     desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion), memory)
     pages = None if history is None else LatePages(desk, history)
 
+    looks: list[tuple[float, Callable[[], object]]] = [(_BARRED_SECONDS, memory.barred.refresh)]
+    if model is None:
+        looks.append((_CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
+
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
         rescorer.start()
-        yield
+        async with regularly(*looks):
+            yield
         await loading
         await asyncio.to_thread(rescorer.stop)
         await asyncio.to_thread(desk.close)

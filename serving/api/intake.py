@@ -167,7 +167,7 @@ async def erase_lead(request: Request, lead_id: LeadId, accept_language: Languag
         models = list(range(1, version + 1))
         return _kept({"rows": erased.rows, "receipts": erased.receipts, "models_trained_before": models})
 
-    return await call.write(act)
+    return await call.write(act, bars=True)
 
 
 async def object_to_profiling(
@@ -180,7 +180,7 @@ async def object_to_profiling(
         call.desk.memory.ledger.object_to_profiling(connection, lead_id, call.now)
         return _kept({"lead_id": lead_id, "objected": True})
 
-    return await call.write(act)
+    return await call.write(act, bars=True)
 
 
 async def withdraw_objection(
@@ -193,7 +193,7 @@ async def withdraw_objection(
         call.desk.memory.ledger.withdraw_objection(connection, lead_id, call.now)
         return _kept({"lead_id": lead_id, "objected": False})
 
-    return await call.write(act)
+    return await call.write(act, bars=True)
 
 
 async def _events(
@@ -348,14 +348,22 @@ class _Call:
         with_attributes = ((),) if "attributes" in shape.model_fields else ()
         return Shapes(self.language, {(): tuple(shape.model_fields)}, with_attributes)
 
-    async def write(self, act: Act) -> Response:
+    async def write(self, act: Act, *, bars: bool = False) -> Response:
         """Do it in a transaction, once under its key; answer when it is on the disk.
+
+        Parameters
+        ----------
+        act : callable
+        bars : bool
+            Whether it changes who may be scored.
 
         Raises
         ------
         Refusal, NotNow
         """
         kept = await (self._write(act) if self._key is None else self._write_once(act, self._key))
+        if bars:
+            await run_in_threadpool(self.desk.memory.barred.refresh)
         return JsonAnswer(kept.text.encode(), self.language, kept.status)
 
     async def _write_once(self, act: Act, key: str) -> Kept:

@@ -17,6 +17,7 @@ from leadlight.core.errors import Problem
 from leadlight.serving.api import lead_schemas
 from leadlight.serving.api.answers import JsonAnswer, score_json
 from leadlight.serving.api.intake import Language, LeadId
+from leadlight.serving.api.own import only_own, owner_of
 from leadlight.serving.api.problems import NotNow, Refusal
 from leadlight.serving.api.routes import Reasons, scorer_of
 from leadlight.serving.api.spec import refusals
@@ -44,7 +45,7 @@ from leadlight.serving.store.schema import (
 )
 from leadlight.serving.words import language_of, say
 
-__all__ = ["install", "only_own"]
+__all__ = ["install"]
 
 _log = logging.getLogger("leadlight.serving")
 
@@ -264,24 +265,6 @@ async def _reading(desk: Desk, act: Callable[[Connection], _Found]) -> _Found:
 def _unavailable(error: Exception) -> NotNow:
     _log.warning("the store does not answer: %s", kind_of(error))
     return NotNow("unavailable", "detail.store_unavailable")
-
-
-def owner_of(request: Request) -> str | None:
-    """Return whose leads alone the caller may see; None: all."""
-    caller = getattr(request.state, "caller", None)
-    return None if caller is None else caller.owner_id
-
-
-def only_own(request: Request, owner: str | None, lead_id: str) -> None:
-    """Refuse, as if it were not there, a lead of another owner than the caller's.
-
-    Raises
-    ------
-    Refusal
-    """
-    own = owner_of(request)
-    if own is not None and own != owner:
-        raise Refusal("no_lead", lead_id=lead_id)
 
 
 def _desk(request: Request) -> Desk:

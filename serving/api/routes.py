@@ -17,15 +17,18 @@ from leadlight.serving.api import answer_schemas, schemas
 from leadlight.serving.api.answers import JsonAnswer, json_response, model_document, model_name, score_json
 from leadlight.serving.api.body import parse, read_body
 from leadlight.serving.api.direct import DirectRoute
+from leadlight.serving.api.own import owner_of
 from leadlight.serving.api.problems import NotNow, Refusal, body_of
 from leadlight.serving.api.reading import Reader
 from leadlight.serving.api.reference import reference_page
 from leadlight.serving.api.spec import body_spec, refusals
 from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
+from leadlight.serving.ledger.reading import read_lead
 from leadlight.serving.metrics import CONTENT_TYPE_LATEST
 from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Question, Record, Scorer
 from leadlight.serving.store.ids import is_receipt_id
+from leadlight.serving.store.receipts import Receipt
 from leadlight.serving.words import language_of
 
 __all__ = ["Reasons", "install", "scorer_of"]
@@ -53,7 +56,7 @@ def install(routes: APIRouter) -> None:
         methods=["POST"],
         tags=["scoring"],
         response_model=answer_schemas.ScoreAnswer,
-        responses=refusals(408, 413, 415, 422, 503),
+        responses=refusals(408, 409, 410, 413, 415, 422, 503),
         openapi_extra=body_spec("ScoreRequest"),
         route_class_override=DirectRoute,
     )
@@ -140,7 +143,16 @@ async def score(request: Request, reasons: Reasons = DEFAULT_REASONS, accept_lan
 
 def _question(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Question:
     record = Reader(scorer.model.catalog, desk.now(), language).read(parse(body, language))
+    _refuse_barred(desk, record)
     return Question(record, language, reasons)
+
+
+def _refuse_barred(desk: Desk, record: Record) -> None:
+    """Refuse to score who was erased or objects, whatever the caller knows of them."""
+    lead_id = str(record.lead["lead_id"])
+    why = desk.memory.barred.why(lead_id)
+    if why is not None:
+        raise Refusal(why, lead_id=lead_id)
 
 
 def _score_large(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Answer:
@@ -164,7 +176,7 @@ async def score_batch(
 def _score_all(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Response:
     reader = Reader(scorer.model.catalog, desk.now(), language)
     items = reader.items(parse(body, language), schemas.MOST_ITEMS)
-    read = [_read_item(reader, item) for item in items]
+    read = [_read_item(desk, reader, item) for item in items]
     outcomes = _answered(scorer, read, language, reasons)
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
     kept = desk.keep(scorer, answers)
@@ -179,9 +191,11 @@ def _score_all(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: 
     return JsonAnswer(b'{"items":[%b]}' % b",".join(entries), language)
 
 
-def _read_item(reader: Reader, item: object) -> Record | Refusal:
+def _read_item(desk: Desk, reader: Reader, item: object) -> Record | Refusal:
     try:
-        return reader.read(item)
+        record = reader.read(item)
+        _refuse_barred(desk, record)
+        return record
     except Refusal as refusal:
         return refusal
     except Exception:
@@ -230,9 +244,18 @@ async def receipt(
         found = await run_in_threadpool(_desk(request).keeper.get, receipt_id)
     except Unavailable:
         raise NotNow("unavailable", "detail.receipts_unavailable") from None
-    if found is None:
+    if found is None or not await _may_see(request, found):
         raise Refusal("no_receipt", receipt_id=receipt_id)
     return json_response(found.as_dict(), found.language)
+
+
+async def _may_see(request: Request, found: Receipt) -> bool:
+    """Return whether the receipt is of a lead that the caller may see: a rep's own, where the rep has an owner id."""
+    own = owner_of(request)
+    if own is None:
+        return True
+    lead = await run_in_threadpool(_desk(request).memory.read, partial(read_lead, lead_id=found.lead_id))
+    return lead is not None and lead["owner_id"] == own
 
 
 async def model(request: Request) -> Response:

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, select
 
+from leadlight.serving.ledger.barred import note_barred
 from leadlight.serving.ledger.persons import token_of
 from leadlight.serving.ledger.sql import upsert
 from leadlight.serving.store.schema import (
@@ -127,6 +128,7 @@ def erase_by_tokens(connection: Connection, secret: bytes, tokens: set[str], now
     found = [lead_id for lead_id in _everybody(connection) if token_of(secret, lead_id) in tokens]
     for lead_id in found:
         erase_lead(connection, secret, lead_id, now, 0)
+    note_barred(connection)
     return len(found)
 
 

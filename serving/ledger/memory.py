@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from leadlight.core.secret import secret_of
 from leadlight.core.settings import Settings
+from leadlight.serving.ledger.barred import Barred
 from leadlight.serving.ledger.jobs import Job, run_jobs
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.store.database import Database
@@ -39,9 +40,9 @@ class Memory:
         self.database = database
         self.journal = ErasureJournal(settings.home_path / JOURNAL_FILE)
         self.running_keys: set[str] = set()
+        self.barred = Barred(database, lambda: self.ledger.secret)
         self._settings = settings
         self._changed = changed
-        self._fails = False
 
     @cached_property
     def ledger(self) -> Ledger:

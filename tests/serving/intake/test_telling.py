@@ -14,7 +14,9 @@ from crm import START, Clock, activity, count, known_at, rows, settle, tell
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import to_micros
 from leadlight.core.settings import Settings
+from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import ACTIVITIES, ERASURES, LEADS, RECEIPTS, STAGE_CHANGES
+from waiting import wait_for
 
 
 def test_a_lead_is_told_once_however_often_it_is_sent(crm: TestClient) -> None:
@@ -240,3 +242,27 @@ def test_stage_changes_that_differ_only_in_the_moment_of_telling_are_one(crm: Te
         crm.post("/v1/stage-changes", json={"stage_changes": [change]})
         clock.later(hours=1)
     assert count(crm, STAGE_CHANGES) == 1
+
+
+def test_nobody_who_was_erased_or_objects_is_scored_from_a_request_either(crm: TestClient) -> None:
+    for lead_id in ("L-1", "L-2", "L-3"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z"})
+    asked = {name: {"lead": {"lead_id": name, "created_at": "2026-11-01T00:00:00Z"}} for name in ("L-1", "L-2", "L-3")}
+    crm.delete("/v1/leads/L-1")
+    crm.put("/v1/leads/L-2/objection")
+    codes = [crm.post("/v1/score", json=one).json().get("code") for one in asked.values()]
+    assert codes == ["erased", "objected", None]
+    items = crm.post("/v1/score/batch", json={"items": list(asked.values())}).json()["items"]
+    assert [item.get("error", {}).get("code") for item in items] == codes
+    crm.delete("/v1/leads/L-2/objection")
+    assert crm.post("/v1/score", json=asked["L-2"]).status_code == 200
+
+
+def test_an_erasure_in_another_process_is_known_soon(crm: TestClient, url: str, tmp_path: Path) -> None:
+    crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
+    other = Database(url)
+    with other.writing() as connection:
+        crm.app.state.desk.memory.ledger.erase(connection, "L-1", 1, 7)
+    other.close()
+    asked = {"lead": {"lead_id": "L-1", "created_at": "2026-11-01T00:00:00Z"}}
+    wait_for(lambda: crm.post("/v1/score", json=asked).status_code == 410)
