@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from leadlight.core.errors import Problem, UsageError
@@ -34,6 +34,17 @@ class Settings(BaseSettings):
         int, Field(ge=1024, description="largest request body that is read; larger ones answer 413")
     ] = 1_048_576
     max_batch_body_bytes: Annotated[int, Field(ge=1024, description="the same for /v1/score/batch")] = 33_554_432
+    webhook_url: Annotated[
+        str | None, Field(description="where changed scores are sent, http(s)://...; without it nothing is sent")
+    ] = None
+    webhook_secret: Annotated[
+        SecretStr | None,
+        Field(description="what they are signed with, whsec_...; two by a space while it changes"),
+    ] = None
+    webhook_step: Annotated[int, Field(ge=1, le=100, description="least change of the score that is told")] = 5
+    webhook_keep_trying_hours: Annotated[
+        float, Field(gt=0, le=8760, description="how long a message is tried before it is a dead letter")
+    ] = 72.0
 
     @field_validator("database_url")
     @classmethod

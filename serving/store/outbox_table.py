@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from leadlight.serving.json_text import written
 from leadlight.serving.store.ids import message_id as new_id
@@ -43,6 +55,9 @@ WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"
 DEAD: Final = "dead"
 STATES: Final = (WAITING, DELIVERED, DEAD)
+
+_STRETCH: Final = 200
+"""Messages that are looked at together when some are to be claimed."""
 
 _NOBODY: Final = 0
 """``claimed_until`` of what nobody has claimed."""
@@ -113,6 +128,22 @@ class Backlog(NamedTuple):
     oldest_created_at: int | None
 
 
+_BEFORE: Final = OUTBOX.alias("before").c
+_ENQUEUE: Final = insert(OUTBOX).values(
+    next_attempt_at=func.coalesce(
+        select(func.max(_BEFORE.next_attempt_at))
+        .where(
+            _BEFORE.lead_id == bindparam("its_lead"),
+            _BEFORE.state == WAITING,
+            _BEFORE.next_attempt_at > bindparam("its_time"),
+        )
+        .scalar_subquery(),
+        bindparam("its_time"),
+    )
+)
+"""Due now, or when the last one that it waits for is tried again: see `_WAIT_TOO`."""
+
+
 def enqueue(connection: Connection, lead_id: str, payload: Mapping[str, Any], now: int) -> str:
     """Add a message to be sent after the caller's transaction is committed.
 
@@ -136,14 +167,15 @@ def enqueue(connection: Connection, lead_id: str, payload: Mapping[str, Any], no
     """
     made = new_id(now)
     connection.execute(
-        insert(OUTBOX),
+        _ENQUEUE,
         {
+            "its_lead": lead_id,
+            "its_time": now,
             "message_id": made,
             "lead_id": lead_id,
             "payload": written(payload).decode(),
             "state": WAITING,
             "created_at": now,
-            "next_attempt_at": now,
             "attempts": 0,
             "claimed_until": _NOBODY,
         },
@@ -164,28 +196,55 @@ def claim(connection: Connection, now: int, lease: int, limit: int) -> list[Clai
         Microseconds for which nobody else may send them; longer than an attempt can take.
     limit : int
     """
-    found = connection.execute(_due(now).limit(limit)).all()
-    until = now + lease
-    if found:
-        numbers = [row.number for row in found]
-        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(numbers)).values(claimed_until=until))
-    return [Claim(*row, until) for row in found]
-
-
-def _due(now: int) -> Select[Any]:
-    """Select what may be sent: not before an earlier one of the lead that waits, nor beside one that is being sent."""
-    other, row = OUTBOX.alias("other"), OUTBOX.c
-    goes_first = exists().where(
-        other.c.lead_id == row.lead_id,
-        other.c.state == WAITING,
-        or_(other.c.number < row.number, and_(other.c.number > row.number, other.c.claimed_until > now)),
-    )
-    return (
+    row, until = OUTBOX.c, now + lease
+    asked = (
         select(row.number, row.message_id, row.lead_id, row.payload, row.created_at, row.attempts)
-        .where(row.state == WAITING, row.next_attempt_at <= now, row.claimed_until <= now, ~goes_first)
+        .where(row.number.in_(_due(connection, now, limit)), *_may_go(now), row.number == _first_of(row.lead_id))
         .order_by(row.next_attempt_at, row.number)
+        .limit(limit)
         .with_for_update(skip_locked=True, of=OUTBOX)
     )
+    found = connection.execute(asked).all()
+    numbers = [one.number for one in found]
+    if numbers:
+        connection.execute(update(OUTBOX).where(row.number.in_(numbers)).values(claimed_until=until))
+    return [Claim._make((*one, until)) for one in found]
+
+
+def _may_go(now: int) -> tuple[ColumnElement[bool], ...]:
+    return OUTBOX.c.state == WAITING, OUTBOX.c.next_attempt_at <= now, OUTBOX.c.claimed_until <= now
+
+
+def _first_of(lead_id: ColumnElement[str]) -> ScalarSelect[int]:
+    """Select the number of a lead's first message that waits."""
+    other = OUTBOX.alias("other").c
+    # put so that no database takes the index of states, which would find everything that waits
+    waits = and_(other.state != DELIVERED, other.state != DEAD)
+    return select(func.min(other.number)).where(other.lead_id == lead_id, waits).scalar_subquery()
+
+
+def _due(connection: Connection, now: int, limit: int) -> list[int]:
+    """Return the numbers of what may be sent; nothing is locked yet, so they are more than asked for where there are.
+
+    Looks at a stretch at a time, by the index of turns, and at the next one only where too many wait for others: in
+    one statement PostgreSQL would work out for everything that is due whether it is a lead's first.
+    """
+    row, stretch = OUTBOX.c, max(_STRETCH, 2 * limit)
+    last: tuple[int, int] | None = None
+    numbers: list[int] = []
+    while True:
+        due = select(row.number, row.lead_id, row.next_attempt_at).where(*_may_go(now))
+        if last is not None:
+            due = due.where(tuple_(row.next_attempt_at, row.number) > tuple_(*last))
+        near = due.order_by(row.next_attempt_at, row.number).limit(stretch).subquery("near").c
+        looked_at = connection.execute(
+            select(near.number, near.next_attempt_at, (near.number == _first_of(near.lead_id)).label("is_first"))
+        ).all()
+        ordered = sorted((one.next_attempt_at, one.number, one.is_first) for one in looked_at)
+        numbers += [number for _, number, is_first in ordered if is_first]
+        if len(numbers) >= limit or len(ordered) < stretch:
+            return numbers
+        last = ordered[-1][:2]
 
 
 _OWN: Final = and_(
@@ -313,7 +372,6 @@ def retry(connection: Connection, message_id: str, now: int) -> str | None:
     ).one_or_none()
     if found is None or found.state == DELIVERED:
         return None if found is None else DELIVERED
-    connection.execute(update(OUTBOX).where(columns.number == found.number, columns.state == DEAD).values(_anew(now)))
     connection.execute(
         update(OUTBOX)
         .where(
@@ -324,6 +382,7 @@ def retry(connection: Connection, message_id: str, now: int) -> str | None:
         )
         .values(next_attempt_at=now)
     )
+    connection.execute(update(OUTBOX).where(columns.number == found.number, columns.state == DEAD).values(_anew(now)))
     return str(found.state)
 
 
@@ -333,7 +392,17 @@ def retry_dead(connection: Connection, now: int) -> int:
 
 
 def _anew(now: int) -> dict[str, Any]:
-    return {"state": WAITING, "attempts": 0, "claimed_until": _NOBODY, "next_attempt_at": now}
+    """Due at once; where a later one of its lead is being sent just now, once nobody can be sending that any more."""
+    other = OUTBOX.alias("other").c
+    sent_until = select(func.max(other.claimed_until)).where(
+        other.lead_id == OUTBOX.c.lead_id, other.state == WAITING, other.claimed_until > now
+    )
+    return {
+        "state": WAITING,
+        "attempts": 0,
+        "claimed_until": _NOBODY,
+        "next_attempt_at": func.coalesce(sent_until.scalar_subquery(), now),
+    }
 
 
 def messages(
@@ -355,11 +424,7 @@ def messages(
         asked = asked.where(columns.state == state)
     if before is not None:
         asked = asked.where(columns.number < before)
-    return [_message(row) for row in connection.execute(asked)]
-
-
-def _message(row: Row[Any]) -> Message:
-    return Message(*row)
+    return [Message._make(row) for row in connection.execute(asked)]
 
 
 def dead_letters(connection: Connection, *, limit: int = 50, before: int | None = None) -> list[Message]:
