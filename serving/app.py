@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
@@ -25,16 +25,13 @@ from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
 from leadlight.serving.store.receipt_table import ReceiptTable
-from leadlight.serving.store.spool import Spool
+from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from leadlight.serving.web.routes import mount
 
 if TYPE_CHECKING:
     from leadlight.core.history import History
 
 __all__ = ["create_app"]
-
-SPOOL_FILE: Final = "receipts.spool.jsonl"
-"""In the home: receipts that wait for the database."""
 
 
 def create_app(

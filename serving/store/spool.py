@@ -8,11 +8,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from leadlight.serving.store.receipts import Receipt, Slip
 
-__all__ = ["Spool"]
+__all__ = ["SPOOL_FILE", "Spool"]
+
+SPOOL_FILE: Final = "receipts.spool.jsonl"
+"""In the home: receipts that wait for the database."""
 
 
 class Spool:
