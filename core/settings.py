@@ -6,7 +6,7 @@ Nothing is read at import; ``load()`` reads once, at the start of a command.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,6 +34,12 @@ class Settings(BaseSettings):
         int, Field(ge=1024, description="largest request body that is read; larger ones answer 413")
     ] = 1_048_576
     max_batch_body_bytes: Annotated[int, Field(ge=1024, description="the same for /v1/score/batch")] = 33_554_432
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="from which level on the service logs")
+    ] = "info"
+    log_format: Annotated[
+        Literal["json", "console"], Field(description="one JSON object a line, or lines for a person")
+    ] = "json"
 
     @field_validator("database_url")
     @classmethod

@@ -21,6 +21,9 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.metrics import Measured, Metrics
+from leadlight.serving.operate.checks import champion_check, database_check, outbox_check, spool_check
+from leadlight.serving.operate.neighbours import Neighbours
+from leadlight.serving.operate.request_log import RequestLog
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
@@ -69,13 +72,22 @@ def create_app(
     champion = Champion(_finder(settings, model, version))
     desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion))
     pages = None if history is None else LatePages(desk, history)
+    neighbours = Neighbours(clock)
+    if store is None:
+        neighbours.add("database", database_check(database))
+        neighbours.add("receipt_spool", spool_check(settings.home_path / SPOOL_FILE))
+        neighbours.add("outbox", outbox_check(database, clock))
+    if model is None:
+        neighbours.add("champion", champion_check(champion, settings.champion_cache))
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
+        neighbours.start()
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
         yield
         await loading
+        await asyncio.to_thread(neighbours.stop)
         await asyncio.to_thread(desk.close)
 
     app = FastAPI(
@@ -88,13 +100,21 @@ def create_app(
     )
     app.state.desk = desk
     app.state.pages = pages
+    app.state.neighbours = neighbours
     routes.install(app.router)
     mount(app)
     app.add_middleware(Measured, metrics=desk.metrics)
     app.add_middleware(HeadAsGet)
     problems.install(app)
+    _log_outermost(app)
     app.openapi = _describing(app)  # type: ignore[method-assign] # FastAPI's own way to extend the document
     return app
+
+
+def _log_outermost(app: FastAPI) -> None:
+    """Put the log around all else: what FastAPI adds itself answers failures outside of any middleware."""
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: RequestLog(build())  # type: ignore[method-assign] # no other place is outside
 
 
 def _finder(

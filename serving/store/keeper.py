@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import Unavailable
+from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Receipt, Slip
 from leadlight.serving.store.spool import Spool
@@ -157,7 +158,7 @@ class ReceiptKeeper:
             act()
         except (SQLAlchemyError, OSError) as error:
             if self._failed_at is None:
-                _log.warning("the receipt database does not answer, receipts go to the spool: %s", _kind(error))
+                _log.warning("the receipt database does not answer, receipts go to the spool: %s", plain(error))
             self._failed_at = self._seconds()
             return False
         self._failed_at = None
@@ -167,9 +168,3 @@ class ReceiptKeeper:
         with self._lock:
             if self._failed_at is None and self._spool.waiting:
                 self._try(lambda: self._spool.empty_into(self._database.add_missing))
-
-
-def _kind(error: Exception) -> str:
-    """Name an error without its statement's values, which may be a lead's."""
-    cause = getattr(error, "orig", None) or error
-    return f"{type(cause).__name__}: {cause}"
