@@ -9,8 +9,9 @@ from typing import Final
 from sqlalchemy import func, select
 
 from leadlight.core.clock import Clock, to_micros
-from leadlight.serving.champion import Champion
+from leadlight.serving.champion import Champion, Starting
 from leadlight.serving.operate.neighbours import OK, Check, Found
+from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import META, OUTBOX
 from leadlight.serving.store.spool import Spool
@@ -77,9 +78,14 @@ def champion_check(champion: Champion, cache: Path) -> Check:
     """
 
     def look() -> Found:
-        there = (cache / "version.json").is_file()
-        if not champion.is_ready:
-            return Found("down", "no model serves")
-        return OK if there else Found("degraded", "the cache is gone: a restart would find no model")
+        try:
+            _ = champion.scorer
+        except Starting:
+            return Found("degraded", "being loaded")
+        except Exception as error:
+            return Found("down", f"no model serves: {plain(error)}")
+        if (cache / "version.json").is_file():
+            return OK
+        return Found("degraded", "the cache is gone: a restart would find no model")
 
     return look

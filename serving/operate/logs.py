@@ -6,6 +6,7 @@ quote what they failed on; fields that could hold a request or a lead are droppe
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -35,6 +36,7 @@ _FIELDS: Final = frozenset(
 )
 """What every line may hold. Other fields are kept where they are numbers or flags: these name nobody."""
 
+_TOLD: Final = "_leadlight_told"
 _log = logging.getLogger("leadlight.serving")
 
 
@@ -52,7 +54,7 @@ def configure(level: LogLevel = "info", form: LogFormat = "json") -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(form))
-    handler.addFilter(_plain_arguments)
+    handler.addFilter(_passes)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     least = logging.getLevelNamesMapping()[level.upper()]
@@ -72,11 +74,17 @@ def configure(level: LogLevel = "info", form: LogFormat = "json") -> None:
     threading.excepthook = _uncaught_in_thread
 
 
-def _plain_arguments(record: logging.LogRecord) -> bool:
-    """Write errors that stand within a message without what they may quote."""
+def _passes(record: logging.LogRecord) -> bool:
+    """Write errors that stand within a message without what they may quote; tell each failed request once only."""
     if isinstance(record.args, tuple):
         record.args = tuple(plain(one) if isinstance(one, BaseException) else one for one in record.args)
-    return True
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return True
+    told_before = hasattr(error, _TOLD)
+    with contextlib.suppress(AttributeError):  # of a class that takes no attributes
+        setattr(error, _TOLD, True)
+    return not (told_before and record.name == "uvicorn.error")  # what an app answers, it raises to uvicorn as well
 
 
 def _through_root(logger: logging.Logger) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import multiprocessing
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadlight.core.clock import Clock
 from leadlight.core.errors import Unavailable
@@ -76,17 +79,17 @@ class _Worker:
     def __init__(self, settings: Settings, clock: Clock, listener: socket.socket) -> None:
         self._parts = (settings, clock, listener)
         self._pause = 0.0
-        self._start()
+        self._start(replaces=False)
 
     @property
     def sentinel(self) -> int:
         return self._process.sentinel
 
-    def _start(self) -> None:
+    def _start(self, *, replaces: bool) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._began = time.monotonic()
         self._due: float | None = None
-        self._process: BaseProcess = spawn.Process(target=_work, args=self._parts, name="leadlight worker")
+        self._process: BaseProcess = spawn.Process(target=_work, args=(*self._parts, replaces), name="leadlight worker")
         self._process.start()
 
     def see_to(self) -> None:
@@ -104,7 +107,7 @@ class _Worker:
             _log.error("worker %d ended with %s; another starts in %.0f s", self._process.pid or 0, code, self._pause)
         if now >= self._due:
             self._process.close()
-            self._start()
+            self._start(replaces=True)
 
     def ask_to_stop(self) -> None:
         if self._process.is_alive():
@@ -118,15 +121,40 @@ class _Worker:
             self._process.join()
 
 
-def _work(settings: Settings, clock: Clock, listener: socket.socket) -> None:
-    """Be one worker."""
+def _work(settings: Settings, clock: Clock, listener: socket.socket, replaces: bool) -> None:
+    """Be one worker; one that takes another's place while the rest go on takes no connection before it can score."""
     from leadlight.serving.app import create_app  # it imports this package
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says when to end
     gc.disable()  # all that is loaded now stays
     configure(settings.log_level, settings.log_format)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    serve_on(listener, create_app(settings, clock=clock, loaded=settle))
+    loaded = threading.Event()
+
+    def settled() -> None:
+        settle()
+        loaded.set()
+
+    app = create_app(settings, clock=clock, loaded=settled)
+    serve_on(listener, _starting_late(app, loaded) if replaces else app)
+
+
+def _starting_late(app: ASGIApp, loaded: threading.Event) -> ASGIApp:
+    """Let the server listen only once the model is loaded, or can't be."""
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+
+        async def hold_back(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                await asyncio.to_thread(loaded.wait)
+            await send(message)
+
+        await app(scope, receive, hold_back)
+
+    return late
 
 
 def _end_with_parent() -> None:
