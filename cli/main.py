@@ -14,6 +14,7 @@ import typer.core
 from leadlight.cli import screen
 from leadlight.cli.agreement import app as agreement_commands
 from leadlight.cli.backtest import backtest
+from leadlight.cli.backup import backup, restore
 from leadlight.cli.demo import demo
 from leadlight.cli.history import check, simulate
 from leadlight.cli.models import app as models_commands
@@ -31,7 +32,7 @@ WRONG_USAGE: Final = 2
 NOT_THERE: Final = 3
 _ORDER: Final = (
     *("demo", "simulate", "check", "agreement", "train", "backtest"),
-    *("models", "watch", "retrain", "score", "serve"),
+    *("models", "watch", "retrain", "score", "serve", "backup", "restore"),
 )
 
 
@@ -63,6 +64,8 @@ app.command(short_help="Say how the model that serves holds up, and whether to r
 app.command(short_help="Check, train, gate and promote in one go, fit for cron.")(retrain)
 app.command(short_help="Score the open leads of a history to a file.")(score)
 app.command(short_help="Serve the API, and the pages for reps.")(serve)
+app.command(short_help="Write everything that the service remembers to one file.")(backup)
+app.command(short_help="Put a backup back: all of it or nothing.")(restore)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ Nothing is read at import; ``load()`` reads once, at the start of a command.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     webhook_keep_trying_hours: Annotated[
         float, Field(gt=0, le=8760, description="how long a message is tried before it is a dead letter")
     ] = 72.0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="from which level on the service logs")
+    ] = "info"
+    log_format: Annotated[
+        Literal["json", "console"], Field(description="one JSON object a line, or lines for a person")
+    ] = "json"
 
     @field_validator("database_url")
     @classmethod

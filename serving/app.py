@@ -31,13 +31,16 @@ from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.ledger.memory import Memory
 from leadlight.serving.metrics import Measured, Metrics
+from leadlight.serving.operate.checks import champion_check, database_check, outbox_check, spool_check
+from leadlight.serving.operate.neighbours import Neighbours
+from leadlight.serving.operate.request_log import RequestLog
 from leadlight.serving.regularly import regularly
 from leadlight.serving.rescoring.rescorer import Rescorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
 from leadlight.serving.store.receipt_table import ReceiptTable
-from leadlight.serving.store.spool import Spool
+from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from leadlight.serving.web.routes import mount
 
 if TYPE_CHECKING:
@@ -57,9 +60,6 @@ _SHAPES: Final = (
 _BARRED_SECONDS: Final = 1.0
 _CHAMPION_SECONDS: Final = 2.0
 """How often a service looks whether another version was promoted."""
-
-SPOOL_FILE: Final = "receipts.spool.jsonl"
-"""In the home: receipts that wait for the database."""
 
 
 def create_app(
@@ -99,6 +99,13 @@ def create_app(
     memory = Memory(settings, database, rescorer.wake)
     desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion), memory)
     pages = None if history is None else LatePages(desk, history)
+    neighbours = Neighbours(clock)
+    if store is None:
+        neighbours.add("database", database_check(database))
+        neighbours.add("receipt_spool", spool_check(settings.home_path / SPOOL_FILE))
+        neighbours.add("outbox", outbox_check(database, clock))
+    if model is None:
+        neighbours.add("champion", champion_check(champion, settings.champion_cache))
 
     looks: list[tuple[float, Callable[[], object]]] = [(_BARRED_SECONDS, memory.barred.refresh)]
     if model is None:
@@ -107,12 +114,14 @@ def create_app(
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
+        neighbours.start()
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
         rescorer.start()
         async with regularly(*looks):
             yield
         await loading
         await asyncio.to_thread(rescorer.stop)
+        await asyncio.to_thread(neighbours.stop)
         await asyncio.to_thread(desk.close)
 
     app = FastAPI(
@@ -125,6 +134,7 @@ def create_app(
     )
     app.state.desk = desk
     app.state.pages = pages
+    app.state.neighbours = neighbours
     routes.install(app.router)
     lead_routes.install(app.router)
     intake.install(app.router)
@@ -132,8 +142,15 @@ def create_app(
     app.add_middleware(Measured, metrics=desk.metrics)
     app.add_middleware(HeadAsGet)
     problems.install(app)
+    _log_outermost(app)
     app.openapi = _describing(app)  # type: ignore[method-assign] # FastAPI's own way to extend the document
     return app
+
+
+def _log_outermost(app: FastAPI) -> None:
+    """Put the log around all else: what FastAPI adds itself answers failures outside of any middleware."""
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: RequestLog(build())  # type: ignore[method-assign] # no other place is outside
 
 
 def _finder(

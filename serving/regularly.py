@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from leadlight.serving.store.database import kind_of
+from leadlight.serving.operate.plain_error import plain
 
 __all__ = ["regularly"]
 
@@ -40,7 +40,7 @@ async def _again_and_again(seconds: float, look: Callable[[], object], ending: a
         try:
             await asyncio.to_thread(look)
         except (SQLAlchemyError, OSError) as error:
-            _log.debug("the store does not answer: %s", kind_of(error))
+            _log.debug("the store does not answer: %s", plain(error))
         except Exception:
             _log.exception("%s failed; it is tried again", getattr(look, "__qualname__", "a look"))
         with contextlib.suppress(TimeoutError):

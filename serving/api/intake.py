@@ -31,7 +31,7 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import written
 from leadlight.serving.ledger.idempotency import Kept, OtherBody, StillRunning, key_digest, once
 from leadlight.serving.ledger.ledger import CannotMerge, ErasedLead, UnknownLead
-from leadlight.serving.store.database import kind_of
+from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.words import language_of, say
 
 __all__ = ["install"]
@@ -163,7 +163,7 @@ async def erase_lead(request: Request, lead_id: LeadId, accept_language: Languag
 
     def act(connection: Connection) -> Kept:
         erased = call.desk.memory.ledger.erase(connection, lead_id, call.now, version)
-        call.desk.memory.journal.add(erased.tokens, call.now)  # before the commit: a restored backup must know it
+        call.desk.memory.note_erased(erased, call.now)
         models = list(range(1, version + 1))
         return _kept({"rows": erased.rows, "receipts": erased.receipts, "models_trained_before": models})
 
@@ -390,7 +390,7 @@ class _Call:
         except CannotMerge as error:
             raise Refusal("merged_already", lead_id=error.context["lead_id"]) from None
         except (SQLAlchemyError, OSError) as error:
-            _log.warning("the store does not answer: %s", kind_of(error))
+            _log.warning("the store does not answer: %s", plain(error))
             raise NotNow("unavailable", "detail.store_unavailable") from None
         return kept
 

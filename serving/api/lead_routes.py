@@ -26,11 +26,11 @@ from leadlight.serving.json_text import members, written
 from leadlight.serving.ledger.erasing import names_of
 from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
 from leadlight.serving.ledger.reading import read_known, read_lead
+from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.pages_data import Band
 from leadlight.serving.reasons import why_of
 from leadlight.serving.scorer import DEFAULT_REASONS
 from leadlight.serving.showing import BadCursor, Filters, Shown, find_page, give_receipts, read_scores
-from leadlight.serving.store.database import kind_of
 from leadlight.serving.store.ids import is_receipt_id
 from leadlight.serving.store.schema import (
     ACTIVITIES,
@@ -263,7 +263,7 @@ async def _reading(desk: Desk, act: Callable[[Connection], _Found]) -> _Found:
 
 
 def _unavailable(error: Exception) -> NotNow:
-    _log.warning("the store does not answer: %s", kind_of(error))
+    _log.warning("the store does not answer: %s", plain(error))
     return NotNow("unavailable", "detail.store_unavailable")
 
 

@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from leadlight.core.errors import ModelContractError, NoChampion, Problem, RequestRefused, Unavailable
 from leadlight.serving.champion import Starting
+from leadlight.serving.operate.request_log import route_of
 from leadlight.serving.words import language_of, say
 
 __all__ = ["MEDIA_TYPE", "MOST_LISTED", "STATUS", "NotNow", "Refusal", "body_of", "install", "respond"]
@@ -213,6 +214,6 @@ def _highest(found: Mapping[str, Any]) -> int:
 async def _internal(request: Request, error: Exception) -> Response:
     """Answer for a mistake of ours: the caller learns an id, the log learns the rest."""
     error_id = secrets.token_hex(8)
-    _log.error("%s: %s %s failed", error_id, request.method, request.url.path, exc_info=error)
+    _log.error("%s: %s %s failed", error_id, request.method, route_of(request.scope), exc_info=error)
     language = _language(request)
     return respond(body_of(Refusal("internal", error_id=error_id), language), language)

@@ -14,7 +14,14 @@ from starlette.concurrency import run_in_threadpool
 
 from leadlight.core.errors import Unavailable
 from leadlight.serving.api import answer_schemas, schemas
-from leadlight.serving.api.answers import JsonAnswer, json_response, model_document, model_name, score_json
+from leadlight.serving.api.answers import (
+    JsonAnswer,
+    json_response,
+    model_document,
+    model_name,
+    neighbours_document,
+    score_json,
+)
 from leadlight.serving.api.body import parse, read_body
 from leadlight.serving.api.direct import DirectRoute
 from leadlight.serving.api.own import owner_of
@@ -269,11 +276,18 @@ async def healthz() -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Say whether the service can score, and if not, why. Receipts that go to the spool are named in `degraded`."""
+    """Say whether the service can score, and if not, why.
+
+    Receipts that go to the spool are named in `degraded`; `neighbours` has the last state of all that it leans on.
+    """
     desk = _desk(request)
     await run_in_threadpool(desk.champion.look_again)
     scorer = scorer_of(desk)
-    return json_response({"status": "ready", "model": model_name(scorer), "degraded": list(desk.keeper.degraded)})
+    neighbours = neighbours_document(request.app.state.neighbours)
+    degraded = list(desk.keeper.degraded)
+    return json_response(
+        {"status": "ready", "model": model_name(scorer), "degraded": degraded, "neighbours": neighbours}
+    )
 
 
 async def metrics(request: Request) -> Response:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection
 
 from leadlight.core.secret import secret_of
 from leadlight.core.settings import Settings
 from leadlight.serving.ledger.barred import Barred
+from leadlight.serving.ledger.erasing import Erased
 from leadlight.serving.ledger.jobs import Job, run_jobs
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.store.database import Database
-from leadlight.serving.store.erasure_journal import ErasureJournal
+from leadlight.serving.store.erasure_journal import JOURNAL_FILE, ErasureJournal
 from leadlight.serving.store.gather import Gathered
+from leadlight.serving.store.spool import SPOOL_FILE, Spool
 
 __all__ = ["Memory"]
-
-JOURNAL_FILE: Final = "erasures.jsonl"
 
 _log = logging.getLogger("leadlight.serving")
 
@@ -39,6 +39,7 @@ class Memory:
     def __init__(self, settings: Settings, database: Database, changed: Callable[[], object]) -> None:
         self.database = database
         self.journal = ErasureJournal(settings.home_path / JOURNAL_FILE)
+        self._spool = Spool(settings.home_path / SPOOL_FILE)
         self.running_keys: set[str] = set()
         self.barred = Barred(database, lambda: self.ledger.secret)
         self._settings = settings
@@ -71,6 +72,11 @@ class Memory:
         if changes:
             self._changed()
         return done
+
+    def note_erased(self, erased: Erased, at: int) -> None:
+        """Write down outside the database whom it is about to forget: no restore and no spool may bring them back."""
+        self.journal.add(erased.tokens, at)
+        self._spool.forget(erased.names)
 
     def read(self, act: Callable[[Connection], Any]) -> Any:
         """Do something that only reads; it may wait for the database, so it belongs into a thread."""

@@ -16,11 +16,12 @@ from leadlight.core.clock import DAY, Clock, to_micros
 from leadlight.serving.champion import Champion
 from leadlight.serving.ledger.idempotency import forget_old_keys
 from leadlight.serving.ledger.reading import Known, read_known
+from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.rescoring import claims as lists
 from leadlight.serving.rescoring.scoring import Fresh, looks_at_accounts, score_known
 from leadlight.serving.rescoring.writing import Teller, write_scores
 from leadlight.serving.scorer import Scorer
-from leadlight.serving.store.database import Database, kind_of
+from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import RESCORING
 
 __all__ = ["Rescorer", "Waiting"]
@@ -119,7 +120,7 @@ class Rescorer:
             try:
                 busy = self._champion.is_ready and self.turn()
             except (SQLAlchemyError, OSError) as error:
-                _log.warning("rescoring waits for the database: %s", kind_of(error))
+                _log.warning("rescoring waits for the database: %s", plain(error))
                 self._rest(_AFTER_TROUBLE)
                 continue
             except Exception:  # one bad lead must not end the scoring of all others
