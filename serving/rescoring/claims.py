@@ -17,7 +17,7 @@ from leadlight.serving.store.schema import LEADS, RESCORING, RESCORING_ACCOUNTS,
 
 __all__ = ["Claims", "claim_accounts", "claim_leads", "finish_accounts", "finish_leads", "held", "sweep"]
 
-LEASE: Final = 60_000_000
+LEASE: Final = 30_000_000
 """How long a claim lasts, microseconds."""
 
 Claims = Mapping[str, int]

@@ -165,7 +165,7 @@ def test_a_killed_process_delays_its_leads_and_drops_none(
 ) -> None:
     with database.writing() as connection:
         assert len(claims.claim_leads(connection, 10, 1)) == 3  # and then it is killed
-    early, late = rescorer(database, model, clock, at=30), rescorer(database, model, clock, at=90)
+    early, late = rescorer(database, model, clock, at=20), rescorer(database, model, clock, at=40)
     early.turn()
     with database.reading() as connection:
         assert connection.execute(select(SCORES)).all() == []
