@@ -15,12 +15,13 @@ from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import Clock
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
-from leadlight.serving.api import answer_schemas, problems, routes, schemas
+from leadlight.serving.api import answer_schemas, outbox_routes, problems, routes, schemas
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
 from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.metrics import Measured, Metrics
+from leadlight.serving.outbox.outbox import Outbox
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
@@ -35,6 +36,9 @@ __all__ = ["create_app"]
 
 SPOOL_FILE: Final = "receipts.spool.jsonl"
 """In the home: receipts that wait for the database."""
+
+_SHAPES: Final = (*schemas.REQUESTS, *answer_schemas.ANSWERS, *outbox_routes.ANSWERS)
+"""What the API's document describes."""
 
 
 def create_app(
@@ -66,18 +70,26 @@ def create_app(
         Whose open leads the pages list.
     loaded : callable, optional
         Called once the model is loaded, or can't be, in the thread that does it; the pages are prepared afterwards.
+
+    Raises
+    ------
+    UsageError
+        If webhooks are set up in a way that can't be followed.
     """
     database = Database(settings.database)
     keeper = store or ReceiptKeeper(ReceiptTable(database), Spool(settings.home_path / SPOOL_FILE))
     champion = Champion(_finder(settings, model, version))
     desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion))
     pages = None if history is None else LatePages(desk, history)
+    outbox = Outbox(settings, database, clock, desk.metrics)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
+        outbox.start()
         yield
+        await asyncio.to_thread(outbox.stop)
         await loading
         await asyncio.to_thread(desk.close)
 
@@ -91,7 +103,9 @@ def create_app(
     )
     app.state.desk = desk
     app.state.pages = pages
+    app.state.outbox = outbox
     routes.install(app.router)
+    outbox_routes.install(app.router)
     mount(app)
     app.add_middleware(Measured, metrics=desk.metrics)
     app.add_middleware(HeadAsGet)
@@ -124,7 +138,10 @@ def _describing(app: FastAPI) -> Callable[[], dict[str, Any]]:
         if app.openapi_schema is None:
             made = make()
             _, definitions = models_json_schema(
-                [(shape, "validation") for shape in (*schemas.REQUESTS, *answer_schemas.ANSWERS)],
+                [
+                    (shape, "validation")
+                    for shape in (*schemas.REQUESTS, *answer_schemas.ANSWERS, *outbox_routes.ANSWERS)
+                ],
                 ref_template="#/components/schemas/{model}",
                 schema_generator=_AsWritten,
             )

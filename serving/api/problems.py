@@ -38,6 +38,8 @@ STATUS: Final[Mapping[str, int]] = {
     "wrong_encoding": 415,
     "not_found": 404,
     "no_receipt": 404,
+    "no_message": 404,
+    "message_delivered": 409,
     "method_not_allowed": 405,
     "unavailable": 503,
     "no_champion": 503,

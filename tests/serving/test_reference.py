@@ -78,6 +78,7 @@ def test_the_document_is_whole(client: TestClient) -> None:
     assert document["openapi"].startswith("3.")
     assert set(document["paths"]) == {
         "/v1/score", "/v1/score/batch", "/v1/receipts/{receipt_id}", "/v1/model", "/healthz", "/readyz", "/metrics",
+        "/v1/outbox", "/v1/outbox/{message_id}/retry",
     }  # fmt: skip
     references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert references == references & set(document["components"]["schemas"])
