@@ -18,6 +18,7 @@ from leadlight.cli.backup import backup, restore
 from leadlight.cli.demo import demo
 from leadlight.cli.history import check, simulate
 from leadlight.cli.models import app as models_commands
+from leadlight.cli.outbox import app as outbox_commands
 from leadlight.cli.retrain import retrain
 from leadlight.cli.score import score
 from leadlight.cli.serve import serve
@@ -32,7 +33,7 @@ WRONG_USAGE: Final = 2
 NOT_THERE: Final = 3
 _ORDER: Final = (
     *("demo", "simulate", "check", "agreement", "train", "backtest"),
-    *("models", "watch", "retrain", "score", "serve", "backup", "restore"),
+    *("models", "watch", "retrain", "score", "serve", "outbox", "backup", "restore"),
 )
 
 
@@ -66,6 +67,7 @@ app.command(short_help="Score the open leads of a history to a file.")(score)
 app.command(short_help="Serve the API, and the pages for reps.")(serve)
 app.command(short_help="Write everything that the service remembers to one file.")(backup)
 app.command(short_help="Put a backup back: all of it or nothing.")(restore)
+app.add_typer(outbox_commands, name="outbox", short_help="List webhooks, and send dead letters again.")
 
 
 def main() -> None:

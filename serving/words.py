@@ -65,6 +65,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "title.too_slow": ("The body did not arrive in time", "El cuerpo no llegó a tiempo"),
     "title.not_found": ("There is nothing at this address", "No hay nada en esta dirección"),
     "title.no_receipt": ("There is no such receipt", "No existe ese recibo"),
+    "title.no_message": ("There is no such webhook", "No existe ese webhook"),
+    "title.message_delivered": ("The webhook was delivered already", "El webhook ya se entregó"),
     "title.method_not_allowed": (
         "This address does not answer that method",
         "Esta dirección no responde a ese método",
@@ -109,6 +111,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "detail.no_receipt": (
         "No receipt has the id {receipt_id}; ids come with every answer as receipt_id.",
         "Ningún recibo tiene el id {receipt_id}; cada respuesta trae el suyo en receipt_id.",
+    ),
+    "detail.no_message": (
+        "No webhook has the id {message_id}; GET /v1/outbox lists them. Delivered ones are kept for 7 days.",
+        "Ningún webhook tiene el id {message_id}; GET /v1/outbox los enumera. Los entregados se guardan 7 días.",
+    ),
+    "detail.message_delivered": (
+        "The receiver took {message_id}, so it is not sent again; what it then did with it stands in its own log.",
+        "El receptor aceptó {message_id} y no se envía otra vez; lo que hizo con él figura en su propio registro.",
+    ),
+    "detail.outbox_unavailable": (
+        "The database of webhooks does not answer; try again later.",
+        "La base de datos de webhooks no responde; inténtelo de nuevo más tarde.",
     ),
     "detail.method_not_allowed": (
         "{path} answers to {allowed}, not to {method}.",
@@ -230,6 +244,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "rule.not_valid_parameter": (
         "must be a whole number from {low} to {high}",
         "debe ser un número entero de {low} a {high}",
+    ),
+    "rule.not_one_of": ("must be one of {known}", "debe ser uno de {known}"),
+    "rule.not_a_cursor": (
+        "is no next_cursor of an earlier answer; leave it out for the first page",
+        "no es el next_cursor de una respuesta anterior; omítalo para la primera página",
     ),
     "rule.as_of_ahead": (
         "is more than 5 minutes ahead of the service's clock ({now}); the future can't be scored",

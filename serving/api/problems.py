@@ -47,6 +47,8 @@ STATUS: Final[Mapping[str, int]] = {
     "merged_already": 409,
     "still_running": 409,
     "key_reused": 422,
+    "no_message": 404,
+    "message_delivered": 409,
     "method_not_allowed": 405,
     "unavailable": 503,
     "no_champion": 503,
