@@ -17,6 +17,7 @@ from leadlight.cli.backtest import backtest
 from leadlight.cli.backup import backup, restore
 from leadlight.cli.demo import demo
 from leadlight.cli.history import check, simulate
+from leadlight.cli.importing import import_
 from leadlight.cli.models import app as models_commands
 from leadlight.cli.outbox import app as outbox_commands
 from leadlight.cli.retrain import retrain
@@ -32,8 +33,8 @@ DATA_SAYS_NO: Final = 1
 WRONG_USAGE: Final = 2
 NOT_THERE: Final = 3
 _ORDER: Final = (
-    *("demo", "simulate", "check", "agreement", "train", "backtest"),
-    *("models", "watch", "retrain", "score", "serve", "outbox", "backup", "restore"),
+    *("demo", "simulate", "check", "agreement", "import", "train", "backtest"),
+    *("models", "watch", "retrain", "score", "serve", "outbox", "keys", "backup", "restore", "replay"),
 )
 
 
@@ -58,6 +59,7 @@ app.command(short_help="See it all on a simulated company: train, rank, serve.")
 app.command(short_help="Write a simulated company's history.")(simulate)
 app.command(short_help="Read your data: every problem at once, or how it is taken.")(check)
 app.add_typer(agreement_commands, name="agreement", short_help="Check and show what marketing and sales agreed.")
+app.command("import", short_help="Load a history into the store that the service keeps.")(import_)
 app.command(short_help="Learn from a history; the best model becomes challenger.")(train)
 app.command(short_help="What if you had used it: replay a history month by month.")(backtest)
 app.add_typer(models_commands, name="models", short_help="List, show, promote and roll back models.")
