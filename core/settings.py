@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from leadlight.core.errors import Problem, UsageError
@@ -34,6 +34,9 @@ class Settings(BaseSettings):
         int, Field(ge=1024, description="largest request body that is read; larger ones answer 413")
     ] = 1_048_576
     max_batch_body_bytes: Annotated[int, Field(ge=1024, description="the same for /v1/score/batch")] = 33_554_432
+    secret: Annotated[
+        SecretStr | None, Field(description="signs sessions, 64 hex digits or more; default secret.key in home")
+    ] = None
 
     @field_validator("database_url")
     @classmethod
@@ -41,6 +44,16 @@ class Settings(BaseSettings):
         if url and not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
             raise ValueError("write it as postgresql://user@host/database or sqlite:////absolute/path.db")
         return url
+
+    @field_validator("secret")
+    @classmethod
+    def _is_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is None or not secret.get_secret_value():
+            return None
+        text = secret.get_secret_value()
+        if len(text) < 64 or len(text) % 2 or not set(text) <= set("0123456789abcdefABCDEF"):
+            raise ValueError("write it as at least 64 hex digits, for example from 'openssl rand -hex 32'")
+        return secret
 
     @property
     def home_path(self) -> Path:
@@ -88,7 +101,7 @@ def load(*, home: Path | None = None) -> Settings:
             Problem(
                 f"LEADLIGHT_{'_'.join(str(p) for p in e['loc']).upper()}",
                 "setting",
-                f"{e['msg']}, got {e['input']!r}",
+                e["msg"] if "secret" in e["loc"] else f"{e['msg']}, got {e['input']!r}",
             )
             for e in error.errors()
         ]
