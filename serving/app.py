@@ -12,9 +12,14 @@ from fastapi import FastAPI
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from leadlight.core.artifact import TrainedModel
-from leadlight.core.clock import Clock
+from leadlight.core.clock import Clock, SystemClock
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
+from leadlight.serving.access import pages as access_pages
+from leadlight.serving.access.describe import describe_access
+from leadlight.serving.access.door import Door
+from leadlight.serving.access.gate import Gate
+from leadlight.serving.access.headers import SafeHeaders
 from leadlight.serving.api import answer_schemas, problems, routes, schemas
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
@@ -24,6 +29,7 @@ from leadlight.serving.metrics import Measured, Metrics
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
+from leadlight.serving.store.key_table import KeyTable
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.spool import Spool
 from leadlight.serving.web.routes import mount
@@ -46,6 +52,7 @@ def create_app(
     store: Keeper | None = None,
     history: History | None = None,
     loaded: Callable[[], object] | None = None,
+    wall: Clock | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -66,19 +73,24 @@ def create_app(
         Whose open leads the pages list.
     loaded : callable, optional
         Called once the model is loaded, or can't be, in the thread that does it; the pages are prepared afterwards.
+    wall : Clock, optional
+        Says when keys and sessions end; default the machine's, also where ``clock`` stands still.
     """
     database = Database(settings.database)
     keeper = store or ReceiptKeeper(ReceiptTable(database), Spool(settings.home_path / SPOOL_FILE))
     champion = Champion(_finder(settings, model, version))
+    door = Door(settings, KeyTable(database), wall or SystemClock())
     desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion))
     pages = None if history is None else LatePages(desk, history)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
+        await asyncio.to_thread(door.open)
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
         yield
         await loading
+        await asyncio.to_thread(door.close)
         await asyncio.to_thread(desk.close)
 
     app = FastAPI(
@@ -91,8 +103,12 @@ def create_app(
     )
     app.state.desk = desk
     app.state.pages = pages
+    app.state.door = door
     routes.install(app.router)
     mount(app)
+    access_pages.mount(app)
+    app.add_middleware(Gate, door=door)
+    app.add_middleware(SafeHeaders)
     app.add_middleware(Measured, metrics=desk.metrics)
     app.add_middleware(HeadAsGet)
     problems.install(app)
@@ -129,6 +145,7 @@ def _describing(app: FastAPI) -> Callable[[], dict[str, Any]]:
                 schema_generator=_AsWritten,
             )
             made["components"] = {"schemas": definitions["$defs"]}
+            describe_access(made)
             _forget_own_refusals(made)
         return app.openapi_schema or make()
 
