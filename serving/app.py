@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Final
 from fastapi import FastAPI
 
 from leadlight.core.artifact import TrainedModel
-from leadlight.core.clock import Clock
+from leadlight.core.clock import Clock, SystemClock
 from leadlight.core.registry import cached_champion, cached_version
 from leadlight.core.settings import Settings
+from leadlight.serving.access import pages as access_pages
+from leadlight.serving.access.door import Door
+from leadlight.serving.access.gate import Gate
+from leadlight.serving.access.headers import SafeHeaders
 from leadlight.serving.api import intake, lead_routes, outbox_routes, problems, routes
 from leadlight.serving.api.document import describing
 from leadlight.serving.champion import Champion
@@ -32,6 +36,7 @@ from leadlight.serving.rescoring.writing import Teller
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
+from leadlight.serving.store.key_table import KeyTable
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from leadlight.serving.web.routes import mount
@@ -55,6 +60,7 @@ def create_app(
     store: Keeper | None = None,
     history: History | None = None,
     loaded: Callable[[], object] | None = None,
+    wall: Clock | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -89,6 +95,7 @@ def create_app(
     teller = Teller(settings.webhook_step, ids) if outbox.sends else None
     rescorer = Rescorer(database, champion, clock, teller=teller, told=outbox.notify)
     desk = Desk(settings, clock, champion, keeper, ids, metrics, Memory(settings, database, rescorer.wake))
+    door = Door(settings, KeyTable(database), wall or SystemClock())
     pages = None if history is None else LatePages(desk, history)
     neighbours = _neighbours(desk, database, keeps=store is None, cached=model is None)
     looks: list[tuple[float, Callable[[], object]]] = [(_BARRED_SECONDS, desk.memory.barred.refresh)]
@@ -98,6 +105,7 @@ def create_app(
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
+        await asyncio.to_thread(door.open)
         for part in (neighbours, rescorer, outbox):
             part.start()
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
@@ -106,6 +114,7 @@ def create_app(
         await loading
         for part in (rescorer, outbox, neighbours):
             await asyncio.to_thread(part.stop)
+        await asyncio.to_thread(door.close)
         await asyncio.to_thread(desk.close)
 
     app = FastAPI(
@@ -118,11 +127,15 @@ def create_app(
     )
     app.state.desk = desk
     app.state.pages = pages
+    app.state.door = door
     app.state.neighbours = neighbours
     app.state.outbox = outbox
     for routes_ in (routes, lead_routes, intake, outbox_routes):
         routes_.install(app.router)
     mount(app)
+    access_pages.mount(app)
+    app.add_middleware(Gate, door=door)
+    app.add_middleware(SafeHeaders)
     app.add_middleware(Measured, metrics=desk.metrics)
     app.add_middleware(HeadAsGet)
     problems.install(app)

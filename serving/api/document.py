@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from leadlight.serving.access.describe import describe_access
 from leadlight.serving.api import answer_schemas, intake_schemas, lead_schemas, outbox_routes, schemas
 
 __all__ = ["describing"]
@@ -36,6 +37,7 @@ def describing(app: FastAPI) -> Callable[[], dict[str, Any]]:
                 schema_generator=_AsWritten,
             )
             made["components"] = {"schemas": definitions["$defs"]}
+            describe_access(made)
             _forget_own_refusals(made)
         return app.openapi_schema or make()
 
