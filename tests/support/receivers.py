@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def receiving(receiver: Receiver | None = None) -> Iterator[Receiver]:
+def receiving(receiver: Receiver | None = None, *, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """Run a receiver; the same one may run again later, at the same port."""
     told = receiver or Receiver()
 
@@ -108,6 +109,8 @@ def receiving(receiver: Receiver | None = None) -> Iterator[Receiver]:
 
     with _Server(("127.0.0.1", told.port), Handler) as server:
         told.port = server.server_address[1]
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

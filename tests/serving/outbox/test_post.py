@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
-import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from leadlight.core.settings import Settings
+from leadlight.serving.outbox import post
 from leadlight.serving.outbox.post import Poster
 from leadlight.serving.outbox.receiver import Receiver as Address
 from leadlight.serving.outbox.receiver import receiver_of
@@ -23,11 +30,6 @@ def address(url: str) -> Address:
     found = receiver_of(Settings(_env_file=None, webhook_url=url, webhook_secret=SECRET))
     assert found is not None
     return found
-
-
-def fast() -> float:
-    """Let ten seconds pass in half a one."""
-    return time.monotonic() * 20
 
 
 @pytest.fixture
@@ -107,26 +109,44 @@ def test_an_endless_answer_is_left(receiver: Receiver, poster: Poster) -> None:
     assert poster.post(b"{}", HEADERS) == (200, None, None)
 
 
-def test_a_receiver_that_says_nothing_is_left(receiver: Receiver) -> None:
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for ten seconds here."""
+    monkeypatch.setattr(post, "WHOLE_SECONDS", 1.0)
+
+
+def test_a_receiver_that_says_nothing_is_left(receiver: Receiver, poster: Poster, hasty: None) -> None:
     free = threading.Event()
     receiver.always(wait=free.wait)
-    poster = Poster(address(receiver.url), None, seconds=fast)
-    assert poster.post(b"{}", HEADERS) == (None, "no answer within 10 seconds", None)
+    assert poster.post(b"{}", HEADERS) == (None, "no answer within 1 seconds", None)
     free.set()
 
 
-def test_a_receiver_that_sends_a_byte_now_and_then_is_left_too(receiver: Receiver) -> None:
-    ended = threading.Event()
+@pytest.mark.parametrize(
+    ("begins", "came"),
+    [
+        (b"", (None, "no answer within 1 seconds", None)),
+        (b"HTTP/1.1 200 OK\r\nX-Drip: ", (None, "no answer within 1 seconds", None)),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", (200, None, None)),
+        (b"HTTP/1.1 503 No\r\nContent-Length: 60000\r\n\r\n", (503, "HTTP 503 Service Unavailable", None)),
+    ],
+)
+def test_a_receiver_that_sends_a_byte_now_and_then_is_left_too(
+    receiver: Receiver, poster: Poster, hasty: None, begins: bytes, came: tuple[object, ...]
+) -> None:
+    ended, dripped = threading.Event(), []
 
     def drip(file: Any) -> None:
-        file.write(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+        file.write(begins)
         while not ended.wait(0.02):
             file.write(b"x")
+            file.flush()
+            dripped.append(1)
 
     receiver.always(raw=drip)
-    poster = Poster(address(receiver.url), None, seconds=fast)
-    assert poster.post(b"{}", HEADERS) == (None, "no answer within 10 seconds", None)
+    assert poster.post(b"{}", HEADERS) == came
     ended.set()
+    assert len(dripped) > 3
 
 
 def test_a_name_that_is_not_known() -> None:
@@ -134,11 +154,65 @@ def test_a_name_that_is_not_known() -> None:
     assert found == (None, "the host's name could not be resolved", None)
 
 
-def test_a_receiver_without_the_tls_it_should_have(receiver: Receiver) -> None:
-    import ssl
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this machine's own, with its key, that no authority signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
 
-    secure = address(receiver.url.replace("http:", "https:"))
-    found = Poster(secure, ssl.create_default_context()).post(b"{}", HEADERS)
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[Receiver]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    with receiving(tls=context) as one:
+        yield one
+
+
+def by_tls(receiver: Receiver, host: str) -> Address:
+    return address(f"https://{host}:{receiver.port}/hooks")
+
+
+def test_a_message_goes_by_tls_over_one_connection(secure: Receiver, certificate: Path) -> None:
+    poster = Poster(by_tls(secure, "localhost"), ssl.create_default_context(cafile=str(certificate)))
+    assert [poster.post(b"x" * 200_000, HEADERS).status for _ in range(3)] == [200, 200, 200]
+    assert len({one.peer for one in secure.arrivals}) == 1
+    poster.close()
+
+
+@pytest.mark.parametrize(("host", "trusted"), [("localhost", False), ("127.0.0.1", True)])
+def test_a_certificate_that_is_not_the_receivers_is_not_accepted(
+    secure: Receiver, certificate: Path, host: str, trusted: bool
+) -> None:
+    tls = ssl.create_default_context(cafile=str(certificate) if trusted else None)
+    found = Poster(by_tls(secure, host), tls).post(b"{}", HEADERS)
+    assert found.status is None
+    assert found.error is not None
+    assert found.error.startswith("the receiver's TLS certificate is not accepted: ")
+    assert secure.arrivals == []
+
+
+def test_a_receiver_without_the_tls_it_should_have(receiver: Receiver) -> None:
+    found = Poster(by_tls(receiver, "127.0.0.1"), ssl.create_default_context()).post(b"{}", HEADERS)
     assert (found.status, found.error) == (None, "TLS failed")
     assert receiver.arrivals == []
 
