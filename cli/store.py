@@ -36,7 +36,7 @@ def opened(setting: Settings) -> Iterator[Database]:
     except SQLAlchemyError as error:
         place = make_url(setting.database).render_as_string(hide_password=True)
         raise Unavailable(
-            f"The database {place} does not answer ({kind_of(error).strip()}). What was committed stays; see that it "
+            f"The database {place} does not answer ({plain(error).strip()}). What was committed stays; see that it "
             "runs and that LEADLIGHT_DATABASE_URL or LEADLIGHT_HOME names it, then run this again."
         ) from error
     finally:
