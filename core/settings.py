@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         """Folder with the champion as last promoted here; the service starts from it without MLflow."""
         return self.home_path / "champion"
 
+    @property
+    def model_shelf(self) -> Path:
+        """Folder with every model version that ever served here, each in a folder of its number."""
+        return self.home_path / "models"
+
 
 def load(*, home: Path | None = None) -> Settings:
     """Read the settings once.

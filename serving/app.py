@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import Clock
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
+from leadlight.core.shelf import Shelf
 from leadlight.serving.api import answer_schemas, intake, intake_schemas, problems, routes, schemas
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
@@ -79,7 +81,7 @@ def create_app(
     database = Database(settings.database)
     keeper = store or ReceiptKeeper(ReceiptTable(database), Spool(settings.home_path / SPOOL_FILE))
     memory = Memory(settings, database, lambda: None)
-    champion = Champion(_finder(settings, model, version))
+    champion = Champion(_finder(settings, model, version), None if model else partial(_keep_model, settings))
     desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion), memory)
     pages = None if history is None else LatePages(desk, history)
 
@@ -117,6 +119,10 @@ def _finder(
     if model is None:
         return lambda: cached_champion(settings)
     return lambda: (model, 0 if version is None else version)
+
+
+def _keep_model(settings: Settings, version: int) -> None:
+    Shelf(settings).keep(settings.champion_cache, version)
 
 
 def _load(desk: Desk, pages: LatePages | None, loaded: Callable[[], object] | None) -> None:
