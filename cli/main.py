@@ -17,6 +17,7 @@ from leadlight.cli.backtest import backtest
 from leadlight.cli.demo import demo
 from leadlight.cli.history import check, simulate
 from leadlight.cli.models import app as models_commands
+from leadlight.cli.replay import replay
 from leadlight.cli.retrain import retrain
 from leadlight.cli.score import score
 from leadlight.cli.serve import serve
@@ -31,7 +32,7 @@ WRONG_USAGE: Final = 2
 NOT_THERE: Final = 3
 _ORDER: Final = (
     *("demo", "simulate", "check", "agreement", "train", "backtest"),
-    *("models", "watch", "retrain", "score", "serve"),
+    *("models", "watch", "retrain", "score", "serve", "replay"),
 )
 
 
@@ -63,6 +64,7 @@ app.command(short_help="Say how the model that serves holds up, and whether to r
 app.command(short_help="Check, train, gate and promote in one go, fit for cron.")(retrain)
 app.command(short_help="Score the open leads of a history to a file.")(score)
 app.command(short_help="Serve the API, and the pages for reps.")(serve)
+app.command(short_help="Show a score again from its receipt, bit for bit.")(replay)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -72,7 +73,11 @@ class Refusal(RequestRefused):
         Each with its field, in the request's language.
     values : dict
         What the detail's braces are filled with.
+    members : mapping
+        Further members of the document.
     """
+
+    members: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, kind: str, problems: Sequence[Problem] = (), **values: object) -> None:
         super().__init__(kind, problems)
@@ -116,6 +121,7 @@ def body_of(refusal: Refusal | NotNow, language: str) -> dict[str, Any]:
     found = refusal.problems
     key = ("detail.problem" if len(found) == 1 else "detail.problems") if found else f"detail.{refusal.kind}"
     members = _members(refusal.kind, say(key, language, count=len(found), **refusal.values), language)
+    members.update(refusal.members)
     if found:
         members["count"] = len(found)
         members["errors"] = [problem.as_dict() for problem in found[:MOST_LISTED]]

@@ -12,20 +12,19 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from leadlight.core.errors import Unavailable
 from leadlight.serving.api import answer_schemas, schemas
 from leadlight.serving.api.answers import JsonAnswer, json_response, model_document, model_name, score_json
 from leadlight.serving.api.body import parse, read_body
 from leadlight.serving.api.direct import DirectRoute
+from leadlight.serving.api.found import find_receipt
 from leadlight.serving.api.problems import NotNow, Refusal, body_of
 from leadlight.serving.api.reading import Reader
 from leadlight.serving.api.reference import reference_page
-from leadlight.serving.api.spec import body_spec, refusals
+from leadlight.serving.api.spec import body_spec, erased_receipt, refusals
 from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
 from leadlight.serving.metrics import CONTENT_TYPE_LATEST
 from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Question, Record, Scorer
-from leadlight.serving.store.ids import is_receipt_id
 from leadlight.serving.words import language_of
 
 __all__ = ["install"]
@@ -73,7 +72,7 @@ def install(routes: APIRouter) -> None:
         methods=["GET"],
         tags=["scoring"],
         response_model=answer_schemas.ReceiptAnswer,
-        responses=refusals(404, 503),
+        responses={**refusals(404, 503), **erased_receipt()},
     )
     add(
         "/v1/model",
@@ -216,15 +215,8 @@ async def receipt(
     request: Request,
     receipt_id: Annotated[str, Path(description="as answered with the score", examples=["01KB4Z0T5N8QY2M6R3W7X9V1CD"])],
 ) -> Response:
-    """Return one receipt: what was scored, with what, and what came out."""
-    if not is_receipt_id(receipt_id):
-        raise Refusal("no_receipt", receipt_id=receipt_id[:100])
-    try:
-        found = await run_in_threadpool(_desk(request).keeper.get, receipt_id)
-    except Unavailable:
-        raise NotNow("unavailable", "detail.receipts_unavailable") from None
-    if found is None:
-        raise Refusal("no_receipt", receipt_id=receipt_id)
+    """Return one receipt: what was scored, with what, and what came out. Of an erased one id, time, model and score."""
+    found = await run_in_threadpool(find_receipt, _desk(request), receipt_id)
     return json_response(found.as_dict(), found.language)
 
 

@@ -48,7 +48,7 @@ def test_what_is_kept_is_the_very_model_without_the_champions_note(shelf, settin
 
 
 def test_a_version_that_never_served_is_named_with_what_there_is(shelf, tmp_path):
-    with pytest.raises(NothingThere, match="version 4 is not kept.*none"):
+    with pytest.raises(NothingThere, match=r"version 4 is not kept.*none"):
         shelf.load(4)
     shelf.keep(saved(tmp_path / "one", 1), 12)
     shelf.keep(saved(tmp_path / "two", 2), 9)
