@@ -17,7 +17,7 @@ from leadlight.core.clock import Clock
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
 from leadlight.core.shelf import Shelf
-from leadlight.serving.api import answer_schemas, intake, intake_schemas, problems, routes, schemas
+from leadlight.serving.api import answer_schemas, change_routes, intake, intake_schemas, problems, routes, schemas
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
 from leadlight.serving.head import HeadAsGet
@@ -41,6 +41,7 @@ _SHAPES: Final = (
     *intake_schemas.INTAKE_REQUESTS,
     *answer_schemas.ANSWERS,
     *intake_schemas.INTAKE_ANSWERS,
+    *change_routes.CHANGE_ANSWERS,
 )
 """All that stands in the OpenAPI document; the other shapes are within these."""
 
@@ -105,6 +106,7 @@ def create_app(
     app.state.pages = pages
     routes.install(app.router)
     intake.install(app.router)
+    change_routes.install(app.router)
     mount(app)
     app.add_middleware(Measured, metrics=desk.metrics)
     app.add_middleware(HeadAsGet)

@@ -12,7 +12,7 @@ from leadlight.serving.reasons import Reason
 from leadlight.serving.scorer import Answer, Scorer
 from leadlight.serving.store.receipts import Receipt
 
-__all__ = ["ROUNDING", "Difference", "Replayed", "replay"]
+__all__ = ["ROUNDING", "Difference", "Replayed", "replay", "replay_with"]
 
 ROUNDING: Final = 1e-12
 """How far numbers may lie apart, as a share of their size, on another release or family of processors."""
@@ -82,9 +82,18 @@ def replay(receipt: Receipt, model: TrainedModel) -> Replayed:
     ModelContractError
         If the model is not the one that the receipt was made with: another catalog, another agreement.
     """
-    _refuse_another(receipt, model)
-    scorer = Scorer(model, receipt.model_version, name=receipt.model_name)
-    row = encode_values(model.catalog, receipt.values)
+    return replay_with(receipt, Scorer(model, receipt.model_version, name=receipt.model_name))
+
+
+def replay_with(receipt: Receipt, scorer: Scorer) -> Replayed:
+    """Do as `replay`, with a model that is ready to score.
+
+    Raises
+    ------
+    ModelContractError
+    """
+    _refuse_another(receipt, scorer.model)
+    row = encode_values(scorer.model.catalog, receipt.values)
     answer = scorer.explain(
         row, receipt.lead_id, receipt.as_of, language=receipt.language, reasons=len(receipt.reasons)
     )

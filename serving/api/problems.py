@@ -45,6 +45,7 @@ STATUS: Final[Mapping[str, int]] = {
     "erased_receipt": 410,
     "objected": 409,
     "merged_already": 409,
+    "not_separable": 409,
     "still_running": 409,
     "key_reused": 422,
     "method_not_allowed": 405,
@@ -204,12 +205,16 @@ async def _parameters(request: Request, error: Exception) -> Response:
     problems = [
         Problem(
             str(found["loc"][-1]),
-            "not_valid_parameter",
-            say("rule.not_valid_parameter", language, low=0, high=_highest(found)),
+            _rule(found),
+            say(f"rule.{_rule(found)}", language, low=0, high=_highest(found)),
         )
         for found in error.errors()
     ]
     return respond(body_of(Refusal("request_refused", problems), language), language)
+
+
+def _rule(found: Mapping[str, Any]) -> str:
+    return "missing" if found["type"] == "missing" else "not_valid_parameter"
 
 
 def _highest(found: Mapping[str, Any]) -> int:
