@@ -21,9 +21,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEADLIGHT_", env_file=".env", extra="ignore", frozen=True)
 
-    home: Annotated[Path, Field(description="folder that holds mlruns/, leadlight.db and the champion's cache")] = Path(
-        "."
-    )
+    home: Annotated[
+        Path, Field(description="folder that holds mlruns/, leadlight.db, the champion's cache and models/")
+    ] = Path(".")
     database_url: Annotated[
         str | None, Field(description="where receipts are kept; default SQLite leadlight.db in home")
     ] = None
