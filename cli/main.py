@@ -20,6 +20,7 @@ from leadlight.cli.history import check, simulate
 from leadlight.cli.importing import import_
 from leadlight.cli.models import app as models_commands
 from leadlight.cli.outbox import app as outbox_commands
+from leadlight.cli.replay import replay
 from leadlight.cli.retrain import retrain
 from leadlight.cli.score import score
 from leadlight.cli.serve import serve
@@ -70,6 +71,7 @@ app.command(short_help="Serve the API, and the pages for reps.")(serve)
 app.command(short_help="Write everything that the service remembers to one file.")(backup)
 app.command(short_help="Put a backup back: all of it or nothing.")(restore)
 app.add_typer(outbox_commands, name="outbox", short_help="List webhooks, and send dead letters again.")
+app.command(short_help="Show a score again from its receipt, bit for bit.")(replay)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +22,7 @@ from leadlight.core.clock import Clock, SystemClock
 from leadlight.core.errors import LeadlightError, ModelContractError, NoChampion, RegistryUnavailable, UsageError
 from leadlight.core.records import Records, Registered, Used
 from leadlight.core.settings import Settings
+from leadlight.core.shelf import Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -341,10 +342,17 @@ class Registry:
             fresh = Path(scratch) / "fresh"
             shutil.copytree(self._download(version, Path(scratch) / "download"), fresh)
             artifact.load(fresh)  # a model that can't be read must not replace one that can
+            Shelf(self._settings).keep(fresh, version)  # before it serves: its receipts must outlive this registry
             (fresh / "version.json").write_text(json.dumps({"name": MODEL_NAME, "version": version}) + "\n")
             if cache.exists():
+                self._keep_former(cache)
                 cache.rename(Path(scratch) / "old")
             fresh.rename(cache)
+
+    def _keep_former(self, cache: Path) -> None:
+        """Keep what served so far, where it was promoted by a release that did not; a broken one is only replaced."""
+        with suppress(ModelContractError, OSError, KeyError, ValueError):
+            Shelf(self._settings).keep(cache, int(json.loads((cache / "version.json").read_text())["version"]))
 
 
 def cached_version(settings: Settings) -> int | None:

@@ -25,9 +25,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEADLIGHT_", env_file=".env", extra="ignore", frozen=True)
 
-    home: Annotated[Path, Field(description="folder that holds mlruns/, leadlight.db and the champion's cache")] = Path(
-        "."
-    )
+    home: Annotated[
+        Path, Field(description="folder that holds mlruns/, leadlight.db, the champion's cache and models/")
+    ] = Path(".")
     database_url: Annotated[
         str | None, Field(description="where receipts are kept; default SQLite leadlight.db in home")
     ] = None
@@ -119,6 +119,11 @@ class Settings(BaseSettings):
     def champion_cache(self) -> Path:
         """Folder with the champion as last promoted here; the service starts from it without MLflow."""
         return self.home_path / "champion"
+
+    @property
+    def model_shelf(self) -> Path:
+        """Folder with every model version that ever served here, each in a folder of its number."""
+        return self.home_path / "models"
 
 
 def _listed(text: str) -> list[str]:

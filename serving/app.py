@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
@@ -14,11 +15,12 @@ from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import Clock, SystemClock
 from leadlight.core.registry import cached_champion, cached_version
 from leadlight.core.settings import Settings
+from leadlight.core.shelf import Shelf
 from leadlight.serving.access import pages as access_pages
 from leadlight.serving.access.door import Door
 from leadlight.serving.access.gate import Gate
 from leadlight.serving.access.headers import SafeHeaders
-from leadlight.serving.api import intake, lead_routes, outbox_routes, problems, routes
+from leadlight.serving.api import change_routes, intake, lead_routes, outbox_routes, problems, routes
 from leadlight.serving.api.document import describing
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
@@ -89,7 +91,8 @@ def create_app(
     """
     database = Database(settings.database)
     keeper = store or ReceiptKeeper(ReceiptTable(database), Spool(settings.home_path / SPOOL_FILE))
-    champion, ids = Champion(_finder(settings, model, version)), ReceiptIds(clock)
+    champion = Champion(_finder(settings, model, version), None if model else partial(_keep_model, settings))
+    ids = ReceiptIds(clock)
     metrics = Metrics(champion)
     outbox = Outbox(settings, database, clock, metrics)
     teller = Teller(settings.webhook_step, ids) if outbox.sends else None
@@ -130,7 +133,7 @@ def create_app(
     app.state.door = door
     app.state.neighbours = neighbours
     app.state.outbox = outbox
-    for routes_ in (routes, lead_routes, intake, outbox_routes):
+    for routes_ in (routes, change_routes, lead_routes, intake, outbox_routes):
         routes_.install(app.router)
     mount(app)
     access_pages.mount(app)
@@ -156,6 +159,10 @@ def _finder(
     if model is None:
         return lambda: cached_champion(settings)
     return lambda: (model, 0 if version is None else version)
+
+
+def _keep_model(settings: Settings, version: int) -> None:
+    Shelf(settings).keep(settings.champion_cache, version)
 
 
 def _load(desk: Desk, pages: LatePages | None, loaded: Callable[[], object] | None) -> None:

@@ -29,10 +29,15 @@ class Champion:
     ----------
     find : callable
         Returns the model and its version, or raises; `leadlight.core.registry.cached_champion` with settings.
+    keep : callable, optional
+        Takes the version once it serves, so that its receipts can be shown again later; a failure is only logged.
     """
 
-    def __init__(self, find: Callable[[], tuple[TrainedModel, int]]) -> None:
+    def __init__(
+        self, find: Callable[[], tuple[TrainedModel, int]], keep: Callable[[int], object] | None = None
+    ) -> None:
         self._find = find
+        self._keep = keep
         self._lock = Lock()
         self._scorer: Scorer | None = None
         self._unfit: int | None = None
@@ -47,9 +52,19 @@ class Champion:
                 self._scorer = self._ready()
             except LeadlightError as error:
                 self._trouble = error
+                return
             except Exception as error:  # whatever a broken model raises, the service stays up and says so
                 _log.exception("the champion could not be loaded")
                 self._trouble = error
+                return
+            self._keep_for_later(self._scorer.version)
+
+    def _keep_for_later(self, version: int) -> None:
+        try:
+            if self._keep is not None:
+                self._keep(version)
+        except Exception as error:
+            _log.warning("model version %s is not kept: its receipts replay only from MLflow: %s", version, error)
 
     def _ready(self) -> Scorer:
         model, version = self._find()

@@ -11,6 +11,7 @@ from leadlight.core.settings import Settings
 from leadlight.serving.champion import Champion
 from leadlight.serving.ledger.memory import Memory
 from leadlight.serving.metrics import Metrics
+from leadlight.serving.past_models import PastModels
 from leadlight.serving.scorer import Answer, Scorer
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper
@@ -76,6 +77,11 @@ class Desk:
     def keeping(self) -> KeptTogether:
         """Writes the receipts of all requests in flight."""
         return KeptTogether(self.keeper)
+
+    @cached_property
+    def past_models(self) -> PastModels:
+        """Finds the models that made receipts."""
+        return PastModels(self.settings, self.champion)
 
     def keep(self, scorer: Scorer, answers: Sequence[Answer]) -> Kept:
         """Write the receipts of answers durably, in one transaction, before the answers are sent."""

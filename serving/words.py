@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from leadlight.serving.change_words import CHANGE_TEXTS
 from leadlight.serving.evidence_words import EVIDENCE_TEXTS
 from leadlight.serving.ledger.words import LEDGER_TEXTS
 
@@ -17,6 +18,7 @@ __all__ = ["TEXTS", "language_of", "number", "percent", "say"]
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     **EVIDENCE_TEXTS,
     **LEDGER_TEXTS,
+    **CHANGE_TEXTS,
     # components
     "component.fit": ("Fit", "Encaje"),
     "component.interest": ("Interest", "Interés"),

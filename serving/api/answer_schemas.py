@@ -13,6 +13,7 @@ __all__ = [
     "ANSWERS",
     "ANSWER_EXAMPLE",
     "BatchAnswer",
+    "ErasedReceiptProblem",
     "Health",
     "ModelAnswer",
     "ProblemDetails",
@@ -196,6 +197,17 @@ class ProblemDetails(_Answer):
     errors: Annotated[list[FieldProblem] | None, Field(description="the first 100 of them")] = None
 
 
+class ErasedReceiptProblem(ProblemDetails):
+    """The receipt's lead was erased, or the person objected to profiling; this is what is left."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={})
+
+    receipt_id: str
+    made_at: Annotated[int, Field(description="microseconds since 1970 UTC")]
+    model_version: int
+    score: int
+
+
 class BatchItem(_Answer):
     """A result or an error; exactly one of the two is there."""
 
@@ -307,5 +319,6 @@ ANSWERS: Final[tuple[type[BaseModel], ...]] = (
     Health,
     Readiness,
     ProblemDetails,
+    ErasedReceiptProblem,
 )
 """What is answered; the other shapes are within these."""

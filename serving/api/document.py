@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from leadlight.serving.access.describe import describe_access
-from leadlight.serving.api import answer_schemas, intake_schemas, lead_schemas, outbox_routes, schemas
+from leadlight.serving.api import answer_schemas, change_routes, intake_schemas, lead_schemas, outbox_routes, schemas
 
 __all__ = ["describing"]
 
@@ -20,6 +20,7 @@ _SHAPES: Final = (
     *intake_schemas.INTAKE_ANSWERS,
     *lead_schemas.LEAD_ANSWERS,
     *outbox_routes.ANSWERS,
+    *change_routes.CHANGE_ANSWERS,
 )
 """All that is sent and answered; the other shapes are within these."""
 

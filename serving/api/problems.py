@@ -10,6 +10,7 @@ import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -51,6 +52,7 @@ STATUS: Final[Mapping[str, int]] = {
     "erased_receipt": 410,
     "objected": 409,
     "merged_already": 409,
+    "not_separable": 409,
     "still_running": 409,
     "key_reused": 422,
     "no_message": 404,
@@ -84,7 +86,11 @@ class Refusal(RequestRefused):
         Each with its field, in the request's language.
     values : dict
         What the detail's braces are filled with.
+    members : mapping
+        Further members of the document.
     """
+
+    members: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, kind: str, problems: Sequence[Problem] = (), **values: object) -> None:
         super().__init__(kind, problems)
@@ -128,6 +134,7 @@ def body_of(refusal: Refusal | NotNow, language: str) -> dict[str, Any]:
     found = refusal.problems
     key = ("detail.problem" if len(found) == 1 else "detail.problems") if found else f"detail.{refusal.kind}"
     members = _members(refusal.kind, say(key, language, count=len(found), **refusal.values), language)
+    members.update(refusal.members)
     if found:
         members["count"] = len(found)
         members["errors"] = [problem.as_dict() for problem in found[:MOST_LISTED]]
@@ -210,12 +217,16 @@ async def _parameters(request: Request, error: Exception) -> Response:
     problems = [
         Problem(
             str(found["loc"][-1]),
-            "not_valid_parameter",
-            say("rule.not_valid_parameter", language, low=0, high=_highest(found)),
+            _rule(found),
+            say(f"rule.{_rule(found)}", language, low=0, high=_highest(found)),
         )
         for found in error.errors()
     ]
     return respond(body_of(Refusal("request_refused", problems), language), language)
+
+
+def _rule(found: Mapping[str, Any]) -> str:
+    return "missing" if found["type"] == "missing" else "not_valid_parameter"
 
 
 def _highest(found: Mapping[str, Any]) -> int:

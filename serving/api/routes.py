@@ -12,7 +12,6 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from leadlight.core.errors import Unavailable
 from leadlight.serving.api import answer_schemas, schemas
 from leadlight.serving.api.answers import (
     JsonAnswer,
@@ -24,18 +23,16 @@ from leadlight.serving.api.answers import (
 )
 from leadlight.serving.api.body import parse, read_body
 from leadlight.serving.api.direct import DirectRoute
+from leadlight.serving.api.found import find_receipt
 from leadlight.serving.api.own import owner_of
 from leadlight.serving.api.problems import NotNow, Refusal, body_of
 from leadlight.serving.api.reading import Reader
 from leadlight.serving.api.reference import reference_page
-from leadlight.serving.api.spec import body_spec, refusals
+from leadlight.serving.api.spec import body_spec, erased_receipt, refusals
 from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
-from leadlight.serving.ledger.reading import read_lead
 from leadlight.serving.metrics import CONTENT_TYPE_LATEST
 from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Question, Record, Scorer
-from leadlight.serving.store.ids import is_receipt_id
-from leadlight.serving.store.receipts import Receipt
 from leadlight.serving.words import language_of
 
 __all__ = ["Reasons", "install", "scorer_of"]
@@ -83,7 +80,7 @@ def install(routes: APIRouter) -> None:
         methods=["GET"],
         tags=["scoring"],
         response_model=answer_schemas.ReceiptAnswer,
-        responses=refusals(404, 503),
+        responses={**refusals(404, 503), **erased_receipt()},
     )
     add(
         "/v1/model",
@@ -244,25 +241,9 @@ async def receipt(
     request: Request,
     receipt_id: Annotated[str, Path(description="as answered with the score", examples=["01KB4Z0T5N8QY2M6R3W7X9V1CD"])],
 ) -> Response:
-    """Return one receipt: what was scored, with what, and what came out."""
-    if not is_receipt_id(receipt_id):
-        raise Refusal("no_receipt", receipt_id=receipt_id[:100])
-    try:
-        found = await run_in_threadpool(_desk(request).keeper.get, receipt_id)
-    except Unavailable:
-        raise NotNow("unavailable", "detail.receipts_unavailable") from None
-    if found is None or not await _may_see(request, found):
-        raise Refusal("no_receipt", receipt_id=receipt_id)
+    """Return one receipt: what was scored, with what, and what came out. Of an erased one id, time, model and score."""
+    found = await run_in_threadpool(find_receipt, _desk(request), receipt_id, owner_of(request))
     return json_response(found.as_dict(), found.language)
-
-
-async def _may_see(request: Request, found: Receipt) -> bool:
-    """Return whether the receipt is of a lead that the caller may see: a rep's own, where the rep has an owner id."""
-    own = owner_of(request)
-    if own is None:
-        return True
-    lead = await run_in_threadpool(_desk(request).memory.read, partial(read_lead, lead_id=found.lead_id))
-    return lead is not None and lead["owner_id"] == own
 
 
 async def model(request: Request) -> Response:

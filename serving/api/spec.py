@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from leadlight.serving.api.problems import MEDIA_TYPE
 
-__all__ = ["body_spec", "refusals"]
+__all__ = ["body_spec", "erased_receipt", "refusals"]
 
 _PROBLEMS: Final = {
     404: "Nothing there",
@@ -24,6 +24,12 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the answers that say no, by status."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {status: {"description": _PROBLEMS[status], "content": content} for status in statuses}
+
+
+def erased_receipt() -> dict[int | str, dict[str, Any]]:
+    """Return the answer for a receipt of which little is left."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ErasedReceiptProblem"}}}
+    return {410: {"description": "The receipt was erased; what is left of it is named", "content": content}}
 
 
 def body_spec(schema: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from leadlight.core.errors import Unavailable
 from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.store.receipt_table import ReceiptTable
-from leadlight.serving.store.receipts import Receipt, Slip
+from leadlight.serving.store.receipts import ErasedReceipt, Receipt, Slip
 from leadlight.serving.store.spool import Spool
 
 __all__ = ["Keeper", "KeepsNothing", "ReceiptKeeper"]
@@ -47,8 +47,8 @@ class Keeper(Protocol):
         """Keep receipts durably and return what is degraded."""
         ...
 
-    def get(self, receipt_id: str) -> Receipt | None:
-        """Return a receipt, None if there is none."""
+    def get(self, receipt_id: str) -> Receipt | ErasedReceipt | None:
+        """Return a receipt or what is left of it, None if there is none."""
         ...
 
 
@@ -126,7 +126,7 @@ class ReceiptKeeper:
             return ("receipts", "receipt_spool")
         return ("receipts",)
 
-    def get(self, receipt_id: str) -> Receipt | None:
+    def get(self, receipt_id: str) -> Receipt | ErasedReceipt | None:
         """Return a receipt from the database or the spool; None if neither has it.
 
         Raises
@@ -134,7 +134,7 @@ class ReceiptKeeper:
         Unavailable
             If the spool hasn't and the database, which may have it, does not answer.
         """
-        found: list[Receipt | None] = []
+        found: list[Receipt | ErasedReceipt | None] = []
         if self._may_try():
             self._try(lambda: found.append(self._database.get(receipt_id)))
         receipt = (found[0] if found else None) or self._waiting(receipt_id)

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from leadlight.serving.store.database import Database
-from leadlight.serving.store.receipts import Receipt, Slip
+from leadlight.serving.store.receipts import ErasedReceipt, Receipt, Slip
 from leadlight.serving.store.schema import RECEIPTS
 
 __all__ = ["ReceiptTable", "insert_receipts"]
@@ -51,13 +51,16 @@ class ReceiptTable:
             insert_receipts(writer, list(new.values()))
         return len(new)
 
-    def get(self, receipt_id: str) -> Receipt | None:
-        """Return a receipt, or None if there is none of this id."""
+    def get(self, receipt_id: str) -> Receipt | ErasedReceipt | None:
+        """Return a receipt or what is left of it, or None if there is none of this id."""
+        columns = [RECEIPTS.c[name] for name in ErasedReceipt.__dataclass_fields__]
         with self._database.reading() as reader:
-            text = reader.execute(
-                select(RECEIPTS.c.text).where(RECEIPTS.c.receipt_id == receipt_id)
-            ).scalar_one_or_none()
-        return None if text is None else Receipt.from_json(text)
+            asked = select(RECEIPTS.c.text, *columns).where(RECEIPTS.c.receipt_id == receipt_id)
+            found = reader.execute(asked).one_or_none()
+        if found is None:
+            return None
+        text, *left = found
+        return Receipt.from_json(text) if text else ErasedReceipt(*left)
 
     def close(self) -> None:
         """Close the database's connections."""

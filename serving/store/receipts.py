@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from leadlight.core.artifact import TrainedModel, encode_values
-from leadlight.core.errors import ModelContractError
-
-__all__ = ["SCHEMA_VERSION", "Receipt", "Replayed", "Slip", "replay"]
+__all__ = ["SCHEMA_VERSION", "ErasedReceipt", "Receipt", "Slip"]
 
 SCHEMA_VERSION: Final = 1
 """Form of a receipt; a reader that meets another one knows so."""
@@ -75,6 +72,26 @@ class Receipt:
         return cls(**json.loads(text))
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedReceipt:
+    """What is left of a receipt whose lead was erased, or objected to profiling.
+
+    Attributes
+    ----------
+    receipt_id : str
+    made_at, erased_at : int
+        Microseconds since 1970 UTC.
+    model_version : int
+    score : int
+    """
+
+    receipt_id: str
+    made_at: int
+    erased_at: int
+    model_version: int
+    score: int
+
+
 class Slip(NamedTuple):
     """A receipt as the stores keep it: its JSON, and what it is found by.
 
@@ -122,38 +139,3 @@ class Slip(NamedTuple):
             found["score"],
             found["schema_version"],
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """What the model says today of a receipt's values.
-
-    Attributes
-    ----------
-    score : int
-    log_odds : float
-    same_bits : bool
-        Whether score and log-odds are exactly those of the receipt.
-    """
-
-    score: int
-    log_odds: float
-    same_bits: bool
-
-
-def replay(receipt: Receipt, model: TrainedModel) -> Replayed:
-    """Score a receipt's stored values again.
-
-    Raises
-    ------
-    ModelContractError
-        If the model is not the one that the receipt was made with: another catalog, another agreement.
-    """
-    if model.catalog.fingerprint != receipt.catalog_fingerprint:
-        raise ModelContractError(
-            f"Receipt {receipt.receipt_id} was made by {receipt.model_name} version {receipt.model_version}, "
-            "whose catalog is not this model's. Replay it with that version."
-        )
-    scored = model.score(encode_values(model.catalog, receipt.values)[None, :])
-    score, log_odds = int(scored.score[0]), float(scored.log_odds[0])
-    return Replayed(score, log_odds, score == receipt.score and log_odds == receipt.log_odds)

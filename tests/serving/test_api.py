@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from leadlight.core.artifact import TrainedModel
 from leadlight.serving.api import answer_schemas, schemas
-from leadlight.serving.store.receipts import Receipt, replay
+from leadlight.serving.replay import replay
+from leadlight.serving.store.receipts import Receipt
 from models import boosted, request_body, save_champion, trained
 from waiting import wait_for
 

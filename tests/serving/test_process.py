@@ -20,8 +20,9 @@ import pytest
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.errors import Unavailable
 from leadlight.core.settings import Settings
+from leadlight.serving.replay import replay
 from leadlight.serving.run import serve
-from leadlight.serving.store.receipts import Receipt, replay
+from leadlight.serving.store.receipts import Receipt
 from models import request_body, save_champion
 from waiting import wait_for
 

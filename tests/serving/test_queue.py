@@ -19,12 +19,12 @@ from leadlight.serving.late_pages import LatePages
 from leadlight.serving.ledger.memory import Memory
 from leadlight.serving.metrics import Metrics
 from leadlight.serving.queue import RankedQueue
+from leadlight.serving.replay import replay
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import ReceiptKeeper
 from leadlight.serving.store.receipt_table import ReceiptTable
-from leadlight.serving.store.receipts import replay
 from leadlight.serving.store.spool import Spool
 from models import company, trained
 from waiting import wait_for

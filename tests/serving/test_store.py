@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.clock import FixedClock
 from leadlight.core.errors import ModelContractError, Unavailable
+from leadlight.serving.replay import replay
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds, is_receipt_id
 from leadlight.serving.store.keeper import ReceiptKeeper
 from leadlight.serving.store.receipt_table import ReceiptTable
-from leadlight.serving.store.receipts import Receipt, Slip, replay
+from leadlight.serving.store.receipts import Receipt, Slip
 from leadlight.serving.store.spool import Spool
 from models import trained
 

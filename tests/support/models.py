@@ -84,9 +84,10 @@ def trained(
     status: ProbabilityStatus = "calibrated",
     seed: int = 7,
     groups: Mapping[str, str] | None = None,
+    drawn: Catalog | None = None,
 ) -> TrainedModel:
     """Return a model whose weights are drawn at random once; the same seed gives the same model."""
-    drawn = catalog(dated=dated)
+    drawn = drawn or catalog(dated=dated)
     drawn = drawn.regroup(groups) if groups else drawn
     rng = np.random.default_rng(seed)
     terms = tuple(_term(i, feature, rng) for i, feature in enumerate(drawn.features) if not feature.card)
