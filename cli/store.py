@@ -27,6 +27,7 @@ def opened(setting: Settings) -> Iterator[Database]:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
+    from leadlight.serving.operate.plain_error import plain
     from leadlight.serving.store.database import Database
 
     database = Database(setting.database)

@@ -122,9 +122,7 @@ async def changes(
     return json_response(document, language)
 
 
-def _changes(
-    desk: Desk, receipt_id: str, since: str, reasons: int, language: str, own: str | None
-) -> dict[str, Any]:
+def _changes(desk: Desk, receipt_id: str, since: str, reasons: int, language: str, own: str | None) -> dict[str, Any]:
     asked, other = find_receipt(desk, receipt_id, own), find_receipt(desk, since, own)
     _refuse_other_lead(desk, asked, other, language)
     old, new = (_side(desk, receipt, language) for receipt in in_order(asked, other))
