@@ -45,7 +45,7 @@ def replay(
 
 def _find(setting: Settings, receipt_id: str) -> Receipt | ErasedReceipt:
     """Look in the spool first, for a home whose database was never made; nothing is made here."""
-        from leadlight.serving.store.database import Database
+    from leadlight.serving.store.database import Database
     from leadlight.serving.store.ids import is_receipt_id
     from leadlight.serving.store.keeper import ReceiptKeeper
     from leadlight.serving.store.receipt_table import ReceiptTable
