@@ -21,13 +21,15 @@ _OLD_DAYS: Final = 7
 def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
-    data: Annotated[Path | None, typer.Option("--data", help="A history whose open leads the pages list.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A history whose open leads the pages list, instead of the store's.")
+    ] = None,
     mapping: MappingOption = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Let the clock stand at this time, as the demo's.")
     ] = None,
 ) -> None:
-    """Serve the API, and with --data the pages for reps."""
+    """Serve the API and the pages for reps: of the store's leads, or with --data of a history's."""
     if data is None:
         gc.disable()  # all that is loaded now stays; the service turns it on again once it is ready
     from leadlight.core import settings

@@ -37,6 +37,7 @@ from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.spool import Spool
+from leadlight.serving.stored_pages import StoredPages
 from leadlight.serving.web.routes import mount
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def create_app(
         Instead of the settings' database and the spool in the home. With
         `leadlight.serving.store.keeper.KeepsNothing`, for measuring alone, no receipt is made.
     history : History, optional
-        Whose open leads the pages list.
+        Whose open leads the pages list; without one they list the store's.
     loaded : callable, optional
         Called once the model is loaded, or can't be, in the thread that does it; the pages are prepared afterwards.
     """
@@ -93,12 +94,12 @@ def create_app(
     rescorer = Rescorer(database, champion, clock)
     memory = Memory(settings, database, rescorer.wake)
     desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion), memory)
-    pages = None if history is None else LatePages(desk, history)
+    late = None if history is None else LatePages(desk, history)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
-        loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
+        loading = asyncio.create_task(asyncio.to_thread(_load, desk, late, loaded))
         rescorer.start()
         yield
         await loading
@@ -114,7 +115,7 @@ def create_app(
         lifespan=running,
     )
     app.state.desk = desk
-    app.state.pages = pages
+    app.state.pages = late or StoredPages(desk)
     routes.install(app.router)
     lead_routes.install(app.router)
     intake.install(app.router)
