@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_
 
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.ledger.reading import read_known
-from leadlight.serving.ledger.sql import parts
+from leadlight.serving.ledger.sql import is_true, parts
 from leadlight.serving.pages_data import Band
 from leadlight.serving.rescoring.scoring import looks_at_accounts, score_known, unpacked
 from leadlight.serving.rescoring.writing import write_scores
@@ -54,7 +54,7 @@ class Filters:
     def conditions(self, scorer: Scorer) -> list[ColumnElement[bool]]:
         """Return them as conditions on `SCORES`; a band is a range of scores, which the index knows."""
         wanted = ((SCORES.c.owner_id, self.owner), (SCORES.c.stage, self.stage), (SCORES.c.account_id, self.account))
-        found: list[ColumnElement[bool]] = [SCORES.c.is_open]
+        found: list[ColumnElement[bool]] = [is_true(SCORES.c.is_open)]
         found += [column == value for column, value in wanted if value is not None]
         hot, warm = scorer.model.hot_score, scorer.model.warm_score
         low = {"hot": hot, "warm": warm}.get(str(self.band), 0)

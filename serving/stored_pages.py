@@ -27,6 +27,7 @@ from leadlight.serving.ledger.reading import (
     read_known,
     read_lead,
 )
+from leadlight.serving.ledger.sql import is_true
 from leadlight.serving.page_parts import Place, agreement_facts, model_facts, queue_row, score_parts
 from leadlight.serving.pages_data import (
     Band,
@@ -285,8 +286,8 @@ def _count_open(connection: Connection, own: str | None, before: Mapping[str, An
 
 
 def _open_to(own: str | None) -> list[ColumnElement[bool]]:
-    scores = SCORES.c
-    return [scores.is_open] if own is None else [scores.is_open, scores.owner_id == own]
+    is_open = is_true(SCORES.c.is_open)
+    return [is_open] if own is None else [is_open, SCORES.c.owner_id == own]
 
 
 def _count(connection: Connection, scorer: Scorer, own: str | None, now: float) -> _Counted:
@@ -297,7 +298,7 @@ def _count(connection: Connection, scorer: Scorer, own: str | None, now: float) 
         bands[scorer.model.band(score)] += leads
     owners: list[str] = []
     if own is None:
-        named = select(scores.owner_id).where(scores.is_open, scores.owner_id.is_not(None)).group_by(scores.owner_id)
+        named = select(scores.owner_id).where(*_open_to(None), scores.owner_id.is_not(None)).group_by(scores.owner_id)
         owners = sorted(connection.execute(named).scalars())
     nothing = not any(bands.values()) and connection.execute(select(LEADS.c.lead_id).limit(1)).first() is None
     return _Counted(bands, tuple(owners), nothing, now)

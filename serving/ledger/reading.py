@@ -113,8 +113,9 @@ def _decoded(changes: Iterable[Row]) -> list[Row]:
 def _leads(connection: Connection, column: ColumnElement[Any], values: Iterable[str]) -> list[Row]:
     found: list[Row] = []
     for part in parts(list(values)):
-        asked = select(LEADS).where(column.in_(part), LEADS.c.merged_into.is_(None)).order_by(LEADS.c.lead_id)
-        found += [_lead(row) for row in connection.execute(asked).mappings()]
+        asked = select(LEADS).where(column.in_(part)).order_by(LEADS.c.lead_id)
+        # merged ones are left out here: asked for in SQL, SQLite would look through all that are not
+        found += [_lead(row) for row in connection.execute(asked).mappings() if row["merged_into"] is None]
     return found
 
 
