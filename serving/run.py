@@ -43,7 +43,8 @@ def serve(
     host, port : str, int
         Only this machine unless told otherwise; port 0 takes a free one.
     history : History, optional
-        Whose open leads the pages list; their scores are of the clock's time when the service starts.
+        Whose open leads the pages list; their scores are of the clock's time when the service starts. Without one the
+        pages list the store's leads.
     tell : callable, optional
         Called with the service's address once it is its own.
     workers : int
