@@ -109,7 +109,7 @@ class StoredPages:
         own: str | None = None,
     ) -> QueuePage:
         """See `leadlight.serving.pages_data.Pages.queue`."""
-        scorer = self._desk.champion.scorer
+        scorer = self._scorer()
         filters = Filters(owner=own or owner, band=band, minimum_score=minimum_score)
         now = self._desk.now()
 
@@ -144,7 +144,7 @@ class StoredPages:
         self, lead_id: str, *, language: str, own: str | None = None
     ) -> LeadPage | LeadMoved | LeadUnscored | None:
         """See `leadlight.serving.pages_data.Pages.lead`; a lead that has left the queue has a page without a rank."""
-        scorer = self._desk.champion.scorer
+        scorer = self._scorer()
         try:
             return self._asked(lambda: self._lead(scorer, lead_id, language, own))
         except UnknownLead:
@@ -191,6 +191,10 @@ class StoredPages:
             deciding=Deciding(self._desk.ids.next(), around.decisions),
             **score_parts(scorer, answer, _spelling(attributes)),
         )
+
+    def _scorer(self) -> Scorer:
+        self._desk.champion.look_again()  # a model may have been promoted since the start
+        return self._desk.champion.scorer
 
     @property
     def _fixed_clock(self) -> bool:

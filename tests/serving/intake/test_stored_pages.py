@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from crm import Clock, activity, count, fill, rows, settle, tell
 from leadlight.core.artifact import TrainedModel
+from leadlight.core.errors import NoChampion
 from leadlight.core.settings import Settings
 from leadlight.serving.access.caller import CSRF
 from leadlight.serving.app import create_app
@@ -316,7 +317,6 @@ def test_a_form_from_elsewhere_is_refused(crm: TestClient, headers: dict[str, st
     put(crm)
     answer = decide_ready(crm, "reject", headers=headers)
     assert answer.status_code == 403
-    assert "This form came from elsewhere" in answer.text
     assert count(crm, DECISIONS) == 0
 
 
@@ -480,3 +480,21 @@ def test_what_another_model_scored_is_shown_by_the_one_that_serves(
         assert isinstance(page, LeadPage)
         assert (page.model.version, page.row.probability, page.base_probability) == (8, None, None)
         assert after.get(f"/v1/receipts/{page.row.receipt_id}").json()["model_version"] == 8
+
+
+def test_pages_come_once_a_model_is_promoted(
+    url: str, tmp_path: Path, model: TrainedModel, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[TrainedModel] = []
+
+    def find(_: Settings) -> tuple[TrainedModel, int]:
+        if not found:
+            raise NoChampion.at("the home")
+        return found[0], 1
+
+    monkeypatch.setattr("leadlight.serving.app.cached_champion", find)
+    app = create_app(Settings(home=tmp_path, database_url=url, _env_file=None), clock=clock)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        wait_for(lambda: "leadlight models promote challenger" in client.get("/leads").text)
+        found.append(model)
+        assert client.get("/leads").status_code == 200

@@ -45,6 +45,8 @@ def test_a_rep_decides_without_scripts_and_sees_what_came_of_it(browser: Browser
         assert page.locator("table.queue tbody tr").count() == 5
         page.get_by_role("link", name="L-1", exact=True).click()
         page.get_by_label("Motivo (opcional)").fill("sin presupuesto hasta la primavera")
+        page.keyboard.press("Enter")  # decides nothing: which of the four it would be nobody can know
+        assert rows(told, select(DECISIONS)) == []
         page.get_by_role("button", name="Reciclar").click()
         page.wait_for_url("**/leads/L-1")
         assert page.get_by_text("Reciclado: sin presupuesto hasta la primavera").is_visible()
