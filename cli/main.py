@@ -16,6 +16,7 @@ from leadlight.cli.agreement import app as agreement_commands
 from leadlight.cli.backtest import backtest
 from leadlight.cli.demo import demo
 from leadlight.cli.history import check, simulate
+from leadlight.cli.keys import app as keys_commands
 from leadlight.cli.models import app as models_commands
 from leadlight.cli.retrain import retrain
 from leadlight.cli.score import score
@@ -31,7 +32,7 @@ WRONG_USAGE: Final = 2
 NOT_THERE: Final = 3
 _ORDER: Final = (
     *("demo", "simulate", "check", "agreement", "train", "backtest"),
-    *("models", "watch", "retrain", "score", "serve"),
+    *("models", "watch", "retrain", "score", "serve", "keys"),
 )
 
 
@@ -63,6 +64,7 @@ app.command(short_help="Say how the model that serves holds up, and whether to r
 app.command(short_help="Check, train, gate and promote in one go, fit for cron.")(retrain)
 app.command(short_help="Score the open leads of a history to a file.")(score)
 app.command(short_help="Serve the API, and the pages for reps.")(serve)
+app.add_typer(keys_commands, name="keys", short_help="Make, list and revoke the keys that callers send.")
 
 
 def main() -> None:

@@ -9,11 +9,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
-from leadlight.core.clock import Clock, SystemClock
-from leadlight.core.errors import Unavailable
+from leadlight.core.clock import Clock, SystemClock, to_micros
+from leadlight.core.errors import Unavailable, UsageError
+from leadlight.core.secret import secret_of
 from leadlight.core.settings import Settings
+from leadlight.serving.access.hosts import is_loopback
 from leadlight.serving.app import create_app
+from leadlight.serving.store.database import Database
+from leadlight.serving.store.key_table import KeyTable
 
 if TYPE_CHECKING:
     from leadlight.core.history import History
@@ -48,8 +53,14 @@ def serve(
     Raises
     ------
     Unavailable
-        If the address can't be had: the port is taken, the host is not this machine's.
+        If the address can't be had: the port is taken, the host is not this machine's. Also if it is to be reached
+        from elsewhere, and the database of keys does not answer.
+    UsageError
+        If it is to be reached from elsewhere, and there is no key that is good.
     """
+    secret_of(settings)  # what is wrong with it is better said now than in the middle of a request
+    if not _is_this_machine(host):
+        _require_key(settings, host)
     app = create_app(settings, clock=clock or SystemClock(), history=history, loaded=settle)
     with _listening(host, port) as listener:
         if tell is not None:
@@ -58,6 +69,30 @@ def serve(
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _is_this_machine(host: str) -> bool:
+    return host == "localhost" or (host != "" and host[0] in "0123456789:" and is_loopback(host))
+
+
+def _require_key(settings: Settings, host: str) -> None:
+    """Refuse to be reached from elsewhere while nobody could be told from anybody."""
+    database = Database(settings.database)
+    try:
+        keys = KeyTable(database).all()
+    except (SQLAlchemyError, OSError):
+        raise Unavailable(
+            f"Can't listen on {host}: the database of keys does not answer, so nobody could be let in. Check "
+            "LEADLIGHT_DATABASE_URL, or serve on 127.0.0.1."
+        ) from None
+    finally:
+        database.close()
+    now = to_micros(SystemClock().now())
+    if not any(key.is_valid(now) for key in keys):
+        raise UsageError(
+            f"{host} can be reached from other machines, and there is no key that is good: make one with "
+            "'leadlight keys create --role admin', or serve on 127.0.0.1."
+        )
 
 
 def settle() -> None:
