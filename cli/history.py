@@ -10,11 +10,11 @@ import typer
 from leadlight.cli import screen
 from leadlight.cli.inputs import (
     AgreementOption,
-    DataOption,
+    FromStoreOption,
     JsonOption,
     MappingOption,
-    read_agreement,
-    read_history,
+    OptionalDataOption,
+    read_told,
 )
 from leadlight.cli.leaks import show_audit, summary
 from leadlight.core.errors import UsageError
@@ -65,7 +65,11 @@ def simulate(
 
 
 def check(
-    data: DataOption, mapping: MappingOption = None, agreement: AgreementOption = None, as_json: JsonOption = False
+    data: OptionalDataOption = None,
+    from_store: FromStoreOption = False,
+    mapping: MappingOption = None,
+    agreement: AgreementOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Validate a history and audit it for leaks; exit 1 on a problem or a leak.
 
@@ -73,12 +77,12 @@ def check(
     before it happened and on what evidence, and questions that only the data's owner can answer.
     """
     from leadlight.agreement.fit import goal_problem, misfits
+    from leadlight.core import settings
     from leadlight.training.audit.auditor import audit
 
     steps = screen.Steps()
-    with steps.step("read", f"Reading {data}"):
-        history = read_history(data, mapping)
-    terms = read_agreement(data, agreement)
+    with steps.step("read", f"Reading {'the store' if data is None else data}"):
+        history, terms, place, _ = read_told(settings.load(), data, mapping, agreement, from_store=from_store)
     counts = {
         "leads": len(history.leads),
         "activities": len(history.activities),
@@ -86,7 +90,7 @@ def check(
         "attribute_changes": len(history.attribute_changes),
     }
     head = ("table", "rows")
-    screen.table(f"{data}: no problem found", head, [(name, f"{rows:,}") for name, rows in counts.items()])
+    screen.table(f"{place}: no problem found", head, [(name, f"{rows:,}") for name, rows in counts.items()])
     stages, types = _show_taken(history, terms)
     goal = goal_problem(terms, history)
     notes = [*history.notes, *misfits(terms, history), *([] if goal is None else [str(goal)])]

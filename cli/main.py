@@ -14,9 +14,12 @@ import typer.core
 from leadlight.cli import screen
 from leadlight.cli.agreement import app as agreement_commands
 from leadlight.cli.backtest import backtest
+from leadlight.cli.backup import backup, restore
 from leadlight.cli.demo import demo
 from leadlight.cli.history import check, simulate
+from leadlight.cli.importing import import_
 from leadlight.cli.models import app as models_commands
+from leadlight.cli.outbox import app as outbox_commands
 from leadlight.cli.replay import replay
 from leadlight.cli.retrain import retrain
 from leadlight.cli.score import score
@@ -31,8 +34,8 @@ DATA_SAYS_NO: Final = 1
 WRONG_USAGE: Final = 2
 NOT_THERE: Final = 3
 _ORDER: Final = (
-    *("demo", "simulate", "check", "agreement", "train", "backtest"),
-    *("models", "watch", "retrain", "score", "serve", "replay"),
+    *("demo", "simulate", "check", "agreement", "import", "train", "backtest"),
+    *("models", "watch", "retrain", "score", "serve", "outbox", "keys", "backup", "restore", "replay"),
 )
 
 
@@ -57,6 +60,7 @@ app.command(short_help="See it all on a simulated company: train, rank, serve.")
 app.command(short_help="Write a simulated company's history.")(simulate)
 app.command(short_help="Read your data: every problem at once, or how it is taken.")(check)
 app.add_typer(agreement_commands, name="agreement", short_help="Check and show what marketing and sales agreed.")
+app.command("import", short_help="Load a history into the store that the service keeps.")(import_)
 app.command(short_help="Learn from a history; the best model becomes challenger.")(train)
 app.command(short_help="What if you had used it: replay a history month by month.")(backtest)
 app.add_typer(models_commands, name="models", short_help="List, show, promote and roll back models.")
@@ -64,6 +68,9 @@ app.command(short_help="Say how the model that serves holds up, and whether to r
 app.command(short_help="Check, train, gate and promote in one go, fit for cron.")(retrain)
 app.command(short_help="Score the open leads of a history to a file.")(score)
 app.command(short_help="Serve the API, and the pages for reps.")(serve)
+app.command(short_help="Write everything that the service remembers to one file.")(backup)
+app.command(short_help="Put a backup back: all of it or nothing.")(restore)
+app.add_typer(outbox_commands, name="outbox", short_help="List webhooks, and send dead letters again.")
 app.command(short_help="Show a score again from its receipt, bit for bit.")(replay)
 
 

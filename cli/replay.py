@@ -45,12 +45,11 @@ def replay(
 
 def _find(setting: Settings, receipt_id: str) -> Receipt | ErasedReceipt:
     """Look in the spool first, for a home whose database was never made; nothing is made here."""
-    from leadlight.serving.app import SPOOL_FILE
     from leadlight.serving.store.database import Database
     from leadlight.serving.store.ids import is_receipt_id
     from leadlight.serving.store.keeper import ReceiptKeeper
     from leadlight.serving.store.receipt_table import ReceiptTable
-    from leadlight.serving.store.spool import Spool
+    from leadlight.serving.store.spool import SPOOL_FILE, Spool
 
     if not is_receipt_id(receipt_id):
         raise UsageError(f"{receipt_id[:100]!r} is no receipt's id: those have 26 digits and capital letters.")

@@ -11,11 +11,11 @@ from rich.console import Console
 from leadlight.cli import screen
 from leadlight.cli.inputs import (
     AgreementOption,
-    DataOption,
+    FromStoreOption,
     JsonOption,
     MappingOption,
-    read_agreement,
-    read_history,
+    OptionalDataOption,
+    read_told,
     within,
 )
 from leadlight.cli.train import AsOfOption, SeedOption, as_timestamp
@@ -28,7 +28,8 @@ _SAYS_NO: Final = frozenset({"no_signal", "cannot_tell", "refused", "not_yet", "
 
 
 def retrain(
-    data: DataOption,
+    data: OptionalDataOption = None,
+    from_store: FromStoreOption = False,
     mapping: MappingOption = None,
     agreement: AgreementOption = None,
     as_of: AsOfOption = None,
@@ -60,11 +61,11 @@ def retrain(
     try:
         with alone(setting.home_path / LOCK, SystemClock().now()):
             _log(f"home {setting.home_path}")
-            history, terms = read_history(data, mapping), read_agreement(data, agreement)
+            history, terms, place, _ = read_told(setting, data, mapping, agreement, from_store=from_store)
             within(history, until)
             if (goal := goal_problem(terms, history)) is not None:
-                raise AgreementError.listing(str(data), [goal])
-            _log(f"data: {len(history.leads):,} leads in {data}, fingerprint {history.fingerprint[:12]}")
+                raise AgreementError.listing(place, [goal])
+            _log(f"data: {len(history.leads):,} leads in {place}, fingerprint {history.fingerprint[:12]}")
             task = Task(history, terms, until, seed, tune, only_if_needed=only_if_needed, force=force_train)
             outcome = run(task, setting, _log)
     except Taken as taken:

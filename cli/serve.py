@@ -12,6 +12,7 @@ import typer
 from leadlight.cli import screen
 from leadlight.cli.inputs import MappingOption, read_history
 from leadlight.cli.train import as_timestamp
+from leadlight.core.errors import UsageError
 
 __all__ = ["serve", "tell"]
 
@@ -26,8 +27,16 @@ def serve(
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Let the clock stand at this time, as the demo's.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="Processes that share the address; not with --data.")
+    ] = 1,
 ) -> None:
     """Serve the API, and with --data the pages for reps."""
+    if workers > 1 and data is not None:
+        raise UsageError(
+            "--workers and --data don't go together: each process would read and score the whole history. "
+            "Leave one of them away."
+        )
     if data is None:
         gc.disable()  # all that is loaded now stays; the service turns it on again once it is ready
     from leadlight.core import settings
@@ -41,7 +50,7 @@ def serve(
     history = None if data is None else read_history(data, mapping, learning=False)
     if history is not None and history.ended_at is not None:
         _say_if_old(history.ended_at.to_pydatetime(), clock.now())
-    run_service(setting, clock=clock, host=host, port=port, history=history, tell=tell)
+    run_service(setting, clock=clock, host=host, port=port, history=history, tell=tell, workers=workers)
 
 
 def _say_if_old(ended_at: datetime, now: datetime) -> None:

@@ -10,11 +10,11 @@ import typer
 from leadlight.cli import screen
 from leadlight.cli.inputs import (
     AgreementOption,
-    DataOption,
+    FromStoreOption,
     JsonOption,
     MappingOption,
-    read_agreement,
-    read_history,
+    OptionalDataOption,
+    read_told,
     within,
 )
 from leadlight.core.errors import AgreementError, UsageError
@@ -41,7 +41,8 @@ VERDICT_SAYS_NO = 1
 
 
 def train(
-    data: DataOption,
+    data: OptionalDataOption = None,
+    from_store: FromStoreOption = False,
     mapping: MappingOption = None,
     agreement: AgreementOption = None,
     as_of: AsOfOption = None,
@@ -69,10 +70,10 @@ def train(
     until = as_timestamp(as_of)
     setting = settings.load()
     screen.note(f"Home: {setting.home_path}")
-    history, terms = read_history(data, mapping), read_agreement(data, agreement)
+    history, terms, place, again = read_told(setting, data, mapping, agreement, from_store=from_store)
     within(history, until)
     if (goal := goal_problem(terms, history)) is not None:
-        raise AgreementError.listing(str(data), [goal])
+        raise AgreementError.listing(place, [goal])
     for said in misfits(terms, history):
         screen.note(f"Note: {said}")
     if until is not None and history.ended_at is not None and until > history.ended_at:
@@ -95,7 +96,7 @@ def train(
     if version is not None:
         screen.note(f"Registered as version {version}, the challenger (MLflow run {run_id}).")
         screen.note(f"Its model card: leadlight models show {version} --html --out card.html")
-        judge = "" if registry.champion() is None else f" --data {data}"
+        judge = "" if registry.champion() is None else f" {again}"
         screen.note(f"Promote it with: leadlight models promote challenger{judge}")
     if as_json:
         told = trained.report.to_dict()

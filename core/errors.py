@@ -6,7 +6,8 @@ LeadlightError
 │   ├── MappingError           dataset.toml says something that can't be followed
 │   ├── AgreementError         agreement.toml says something that can't be followed
 │   ├── UnreadableTable        a file is there but can't be read as a table
-│   └── BrokenHistory          tables that were read break the contract; carries every problem found
+│   ├── BrokenHistory          tables that were read break the contract; carries every problem found
+│   └── BrokenBackup           a backup is not whole, or not as it was written
 ├── RequestRefused             one request can't be answered; carries every problem found
 ├── GateRefused                a challenger may not become champion; carries the gate's reasons
 ├── ModelContractError         a model and this code do not fit together
@@ -25,6 +26,7 @@ from typing import ClassVar, Self
 
 __all__ = [
     "AgreementError",
+    "BrokenBackup",
     "BrokenHistory",
     "DataContractError",
     "GateRefused",
@@ -158,6 +160,12 @@ class BrokenHistory(DataContractError):
     """The tables were read but break the contract; every problem is listed."""
 
     code = "broken_history"
+
+
+class BrokenBackup(DataContractError):
+    """A backup is not whole, or not as it was written; nothing of it was restored."""
+
+    code = "broken_backup"
 
 
 class RequestRefused(_WithProblems):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models.model import ModelInfo
 
-__all__ = ["CHALLENGER", "CHAMPION", "MODEL_NAME", "Registered", "Registry", "cached_champion"]
+__all__ = ["CHALLENGER", "CHAMPION", "MODEL_NAME", "Registered", "Registry", "cached_champion", "cached_version"]
 
 MODEL_NAME: Final = "leadlight"
 EXPERIMENT: Final = "leadlight"
@@ -353,6 +353,14 @@ class Registry:
         """Keep what served so far, where it was promoted by a release that did not; a broken one is only replaced."""
         with suppress(ModelContractError, OSError, KeyError, ValueError):
             Shelf(self._settings).keep(cache, int(json.loads((cache / "version.json").read_text())["version"]))
+
+
+def cached_version(settings: Settings) -> int | None:
+    """Return the version of the champion as last promoted here; None where there is none, or it is just replaced."""
+    try:
+        return int(json.loads((settings.champion_cache / "version.json").read_text())["version"])
+    except FileNotFoundError:
+        return None
 
 
 def cached_champion(settings: Settings) -> tuple[artifact.TrainedModel, int]:

@@ -1,8 +1,11 @@
-"""The installation's secret: signs sessions, and tells ids that were erased without keeping them."""
+"""The service's own secret: it signs sessions and makes pseudonyms, and never leaves this machine.
+
+Whoever has it can forge what was signed with it, so it lies in the home, readable by its owner only, or comes from a
+setting where a home is not to be trusted or several machines share one database.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -15,52 +18,103 @@ from leadlight.core.settings import Settings
 __all__ = ["SECRET_FILE", "keyed", "secret_of"]
 
 SECRET_FILE: Final = "secret.key"
+"""In the home: the secret as hex digits."""
+
 _BYTES: Final = 32
+_HEX_DIGITS: Final = 2 * _BYTES
 
 
 def secret_of(settings: Settings) -> bytes:
-    """Return the secret; made on first use, in the home, unless the settings hold one.
+    """Return the secret; it is made on first use.
+
+    Parameters
+    ----------
+    settings : Settings
+        ``LEADLIGHT_SECRET`` if it is set, else the file `SECRET_FILE` in the home.
+
+    Returns
+    -------
+    bytes
+        32 random ones from the file; as many as the setting has hex digits for, at least 32.
 
     Raises
     ------
     UsageError
-        If what is there is no secret.
+        If the file holds anything else.
+    OSError
+        If it can be neither read nor made.
     """
+    if settings.secret is not None:
+        return bytes.fromhex(settings.secret.get_secret_value())
     path = settings.home_path / SECRET_FILE
-    try:
-        return _decoded(path.read_text(), str(path))
-    except FileNotFoundError:
+    if not path.exists():
         _make(path)
-        return _decoded(path.read_text(), str(path))
+    return _read(path)
 
 
 def keyed(secret: bytes, purpose: str, text: str) -> str:
-    """Return a keyed digest of a text, hex; those of two purposes tell nothing of each other."""
-    return hmac.new(secret, f"{purpose}\x00{text}".encode(), hashlib.sha256).hexdigest()
+    """Return a digest that only who has the secret can work out: HMAC-SHA256, 64 hex digits.
 
+    Parameters
+    ----------
+    secret : bytes
+    purpose : str
+        Keeps what was made for one thing from serving as another.
+    text : str
+        What is to be recognised again.
 
-def _decoded(text: str, where: str) -> bytes:
-    try:
-        found = bytes.fromhex(text.strip())
-    except ValueError:
-        found = b""
-    if len(found) < _BYTES:
-        raise UsageError(f"{where} holds no secret of {2 * _BYTES} hexadecimal digits; restore it from a backup.")
-    return found
+    Raises
+    ------
+    ValueError
+        If the purpose holds NUL, which ends it within what is digested.
+
+    Examples
+    --------
+    >>> keyed(bytes(32), "session", "abc") == keyed(bytes(32), "erasure", "abc")
+    False
+    """
+    if "\0" in purpose:
+        raise ValueError("a purpose holds no NUL: it ends there")
+    said = f"{purpose}\0{text}".encode("utf-8", "surrogatepass")
+    return hmac.digest(secret, said, "sha256").hex()
 
 
 def _make(path: Path) -> None:
-    """Make the file whole at once; of several processes that start together one wins."""
+    """Write a whole file first and give it its name only where it has none: of several processes, one wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    written = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(_BYTES) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        os.link(scratch, path)
-    except FileExistsError:
-        pass
+        try:
+            os.link(written, path)
+        except FileExistsError:
+            return
+        _sync_folder(path.parent)
     finally:
-        scratch.unlink()
+        written.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the new name on the disk too: a secret that a crash took away would void all that was signed with it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        found = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except ValueError:
+        found = b""
+    if len(found) < _BYTES:
+        raise UsageError(
+            f"{path} does not hold a secret of {_HEX_DIGITS} hex digits. Put back the file that was there, or set "
+            "LEADLIGHT_SECRET; if it is lost, remove the file: a new one is made, and all sessions end."
+        )
+    return found

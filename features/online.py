@@ -72,7 +72,7 @@ class Crowd(Protocol):
 
     @property
     def stage_changes(self) -> Sequence[Row]:
-        """Of those leads that will be asked about."""
+        """Of all leads."""
         ...
 
     @property

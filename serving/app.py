@@ -7,28 +7,40 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from leadlight.core.artifact import TrainedModel
-from leadlight.core.clock import Clock
-from leadlight.core.registry import cached_champion
+from leadlight.core.clock import Clock, SystemClock
+from leadlight.core.registry import cached_champion, cached_version
 from leadlight.core.settings import Settings
 from leadlight.core.shelf import Shelf
-from leadlight.serving.api import answer_schemas, change_routes, intake, intake_schemas, problems, routes, schemas
+from leadlight.serving.access import pages as access_pages
+from leadlight.serving.access.door import Door
+from leadlight.serving.access.gate import Gate
+from leadlight.serving.access.headers import SafeHeaders
+from leadlight.serving.api import change_routes, intake, lead_routes, outbox_routes, problems, routes
+from leadlight.serving.api.document import describing
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
 from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.ledger.memory import Memory
 from leadlight.serving.metrics import Measured, Metrics
+from leadlight.serving.operate.checks import champion_check, database_check, outbox_check, spool_check
+from leadlight.serving.operate.neighbours import Neighbours
+from leadlight.serving.operate.request_log import RequestLog
+from leadlight.serving.outbox.outbox import Outbox
+from leadlight.serving.regularly import regularly
+from leadlight.serving.rescoring.rescorer import Rescorer
+from leadlight.serving.rescoring.writing import Teller
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
+from leadlight.serving.store.key_table import KeyTable
 from leadlight.serving.store.receipt_table import ReceiptTable
-from leadlight.serving.store.spool import Spool
+from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from leadlight.serving.web.routes import mount
 
 if TYPE_CHECKING:
@@ -36,17 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app"]
 
-_SHAPES: Final = (
-    *schemas.REQUESTS,
-    *intake_schemas.INTAKE_REQUESTS,
-    *answer_schemas.ANSWERS,
-    *intake_schemas.INTAKE_ANSWERS,
-    *change_routes.CHANGE_ANSWERS,
-)
-"""All that stands in the OpenAPI document; the other shapes are within these."""
-
-SPOOL_FILE: Final = "receipts.spool.jsonl"
-"""In the home: receipts that wait for the database."""
+_BARRED_SECONDS: Final = 1.0
+_CHAMPION_SECONDS: Final = 2.0
+"""How often a service looks whether another version was promoted."""
 
 
 def create_app(
@@ -58,6 +62,7 @@ def create_app(
     store: Keeper | None = None,
     history: History | None = None,
     loaded: Callable[[], object] | None = None,
+    wall: Clock | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -78,20 +83,41 @@ def create_app(
         Whose open leads the pages list.
     loaded : callable, optional
         Called once the model is loaded, or can't be, in the thread that does it; the pages are prepared afterwards.
+
+    Raises
+    ------
+    UsageError
+        If webhooks are set up in a way that can't be followed.
     """
     database = Database(settings.database)
     keeper = store or ReceiptKeeper(ReceiptTable(database), Spool(settings.home_path / SPOOL_FILE))
-    memory = Memory(settings, database, lambda: None)
     champion = Champion(_finder(settings, model, version), None if model else partial(_keep_model, settings))
-    desk = Desk(settings, clock, champion, keeper, ReceiptIds(clock), Metrics(champion), memory)
+    ids = ReceiptIds(clock)
+    metrics = Metrics(champion)
+    outbox = Outbox(settings, database, clock, metrics)
+    teller = Teller(settings.webhook_step, ids) if outbox.sends else None
+    rescorer = Rescorer(database, champion, clock, teller=teller, told=outbox.notify)
+    desk = Desk(settings, clock, champion, keeper, ids, metrics, Memory(settings, database, rescorer.wake))
+    door = Door(settings, KeyTable(database), wall or SystemClock())
     pages = None if history is None else LatePages(desk, history)
+    neighbours = _neighbours(desk, database, keeps=store is None, cached=model is None)
+    looks: list[tuple[float, Callable[[], object]]] = [(_BARRED_SECONDS, desk.memory.barred.refresh)]
+    if model is None:
+        looks.append((_CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
+        await asyncio.to_thread(door.open)
+        for part in (neighbours, rescorer, outbox):
+            part.start()
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
-        yield
+        async with regularly(*looks):
+            yield
         await loading
+        for part in (rescorer, outbox, neighbours):
+            await asyncio.to_thread(part.stop)
+        await asyncio.to_thread(door.close)
         await asyncio.to_thread(desk.close)
 
     app = FastAPI(
@@ -104,15 +130,27 @@ def create_app(
     )
     app.state.desk = desk
     app.state.pages = pages
-    routes.install(app.router)
-    intake.install(app.router)
-    change_routes.install(app.router)
+    app.state.door = door
+    app.state.neighbours = neighbours
+    app.state.outbox = outbox
+    for routes_ in (routes, lead_routes, intake, outbox_routes, change_routes):
+        routes_.install(app.router)
     mount(app)
+    access_pages.mount(app)
+    app.add_middleware(Gate, door=door)
+    app.add_middleware(SafeHeaders)
     app.add_middleware(Measured, metrics=desk.metrics)
     app.add_middleware(HeadAsGet)
     problems.install(app)
-    app.openapi = _describing(app)  # type: ignore[method-assign] # FastAPI's own way to extend the document
+    _log_outermost(app)
+    app.openapi = describing(app)  # type: ignore[method-assign] # FastAPI's own way to extend the document
     return app
+
+
+def _log_outermost(app: FastAPI) -> None:
+    """Put the log around all else: what FastAPI adds itself answers failures outside of any middleware."""
+    build = app.build_middleware_stack
+    app.build_middleware_stack = lambda: RequestLog(build())  # type: ignore[method-assign] # no other place is outside
 
 
 def _finder(
@@ -135,36 +173,13 @@ def _load(desk: Desk, pages: LatePages | None, loaded: Callable[[], object] | No
         pages.prepare()
 
 
-def _describing(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """Put all schemas into the document that FastAPI makes: handlers read the requests themselves."""
-    make = app.openapi
-
-    def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            made = make()
-            _, definitions = models_json_schema(
-                [(shape, "validation") for shape in _SHAPES],
-                ref_template="#/components/schemas/{model}",
-                schema_generator=_AsWritten,
-            )
-            made["components"] = {"schemas": definitions["$defs"]}
-            _forget_own_refusals(made)
-        return app.openapi_schema or make()
-
-    return document
-
-
-class _AsWritten(GenerateJsonSchema):
-    """Keeps keys in the order in which they were written, for people read them."""
-
-    def sort(self, value: Any, parent_key: str | None = None) -> Any:  # noqa: ARG002 - pydantic passes it
-        """Return the schema as it is."""
-        return value
-
-
-def _forget_own_refusals(document: dict[str, Any]) -> None:
-    """Take out FastAPI's description of its own 422, which this app never sends."""
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            if "HTTPValidationError" in str(operation["responses"].get("422")):
-                del operation["responses"]["422"]
+def _neighbours(desk: Desk, database: Database, *, keeps: bool, cached: bool) -> Neighbours:
+    """Return what the service leans on, as ``/readyz`` names it."""
+    found = Neighbours(desk.clock)
+    if keeps:
+        found.add("database", database_check(database))
+        found.add("receipt_spool", spool_check(desk.settings.home_path / SPOOL_FILE))
+        found.add("outbox", outbox_check(database, desk.clock))
+    if cached:
+        found.add("champion", champion_check(desk.champion, desk.settings.champion_cache))
+    return found

@@ -40,6 +40,7 @@ class Champion:
         self._keep = keep
         self._lock = Lock()
         self._scorer: Scorer | None = None
+        self._unfit: int | None = None
         self._trouble: Exception = Starting("the model is being loaded")
 
     def load(self) -> None:
@@ -71,6 +72,31 @@ class Champion:
         warm()
         scorer.explain(encode_values(model.catalog, {}), "", 0)
         return scorer
+
+    def refresh(self, version: int | None) -> None:
+        """Take up the version that was promoted meanwhile; the one before serves until the new one is ready.
+
+        Parameters
+        ----------
+        version : int or None
+            The champion as last promoted here; None: nothing is known of any.
+        """
+        if version is None or version in (self._version, self._unfit):
+            return
+        with self._lock:
+            if version == self._version:
+                return
+            try:
+                self._scorer = self._ready()
+            except Exception:  # a model that can't be loaded must not replace one that serves
+                _log.exception("version %d could not be loaded; the version before goes on", version)
+                self._unfit = version
+                return
+            self._keep_for_later(self._scorer.version)
+
+    @property
+    def _version(self) -> int | None:
+        return None if self._scorer is None else self._scorer.version
 
     def look_again(self) -> None:
         """Load if there was no champion before: one may have been promoted since."""

@@ -66,6 +66,10 @@ class Metrics:
         if scorer.refused is not None:
             self._fallback.labels(scorer.refused).inc(count)
 
+    def register(self, collector: Collector) -> None:
+        """Tell what another part of the service counts, too."""
+        self._registry.register(collector)
+
     def text(self) -> bytes:
         """Return everything in Prometheus's text format."""
         return generate_latest(self._registry)

@@ -260,6 +260,19 @@ class Scorer:
         """Score rows of catalog columns at one moment, shape (n_leads, n_features)."""
         return self._answers(matrix, [_Asked(lead_id, as_of, language, reasons) for lead_id in lead_ids])
 
+    def explain_each(
+        self,
+        rows: Sequence[tuple[NDArray[np.float64], str, int]],
+        *,
+        language: str = "en",
+        reasons: int | None = DEFAULT_REASONS,
+    ) -> list[Answer]:
+        """Score rows of catalog columns, each (row, lead_id, as_of) with a moment of its own."""
+        if not rows:
+            return []
+        asked = [_Asked(lead_id, as_of, language, reasons) for _, lead_id, as_of in rows]
+        return self._answers(np.stack([row for row, _, _ in rows]), asked)
+
     def _answers(self, matrix: NDArray[np.float64], asked: Sequence[_Asked]) -> list[Answer]:
         """Score rows and put them in words; rows and questions belong together."""
         if len(asked) == 0:

@@ -65,8 +65,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "title.wrong_media_type": ("The body must be JSON", "El cuerpo debe ser JSON"),
     "title.wrong_encoding": ("The body must not be compressed", "El cuerpo no debe ir comprimido"),
     "title.too_slow": ("The body did not arrive in time", "El cuerpo no llegó a tiempo"),
+    "title.no_key": ("This call needs a key", "Esta llamada necesita una clave"),
+    "title.wrong_key": ("This key opens nothing", "Esta clave no abre nada"),
+    "title.not_allowed": ("This key may not make this call", "Esta clave no puede hacer esta llamada"),
+    "title.no_csrf_token": ("The session's token is missing", "Falta el token de la sesión"),
+    "title.cross_site": ("Another site sent this request", "Esta petición la envió otro sitio"),
+    "title.wrong_host": ("The service is not called by this name", "El servicio no se llama por ese nombre"),
+    "title.too_many_requests": ("Too many requests", "Demasiadas peticiones"),
+    "title.too_many_wrong_keys": ("Too many wrong keys", "Demasiadas claves erróneas"),
     "title.not_found": ("There is nothing at this address", "No hay nada en esta dirección"),
     "title.no_receipt": ("There is no such receipt", "No existe ese recibo"),
+    "title.no_message": ("There is no such webhook", "No existe ese webhook"),
+    "title.message_delivered": ("The webhook was delivered already", "El webhook ya se entregó"),
     "title.method_not_allowed": (
         "This address does not answer that method",
         "Esta dirección no responde a ese método",
@@ -104,6 +114,44 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The database of receipts does not answer; try again later.",
         "La base de datos de recibos no responde; inténtelo de nuevo más tarde.",
     ),
+    "detail.no_key": (
+        "Send the header Authorization: Bearer KEY; an admin makes one with 'leadlight keys create'.",
+        "Envíe la cabecera Authorization: Bearer CLAVE; un administrador la crea con 'leadlight keys create'.",
+    ),
+    "detail.wrong_key": (
+        "It is not known here, was revoked or has expired, or it was not sent as one header Authorization: Bearer KEY.",
+        "No se conoce aquí, se revocó o caducó, o no se envió como una sola cabecera Authorization: Bearer CLAVE.",
+    ),
+    "detail.not_allowed": (
+        "Its role is {role}; {method} {path} is open to {roles}.",
+        "Su rol es {role}; {method} {path} está abierto a {roles}.",
+    ),
+    "detail.no_csrf_token": (
+        "A session changes something only with its token, as the field csrf of a form or the header X-CSRF-Token; open "
+        "the page anew and send it again.",
+        "Una sesión solo cambia algo con su token, como campo csrf de un formulario o cabecera X-CSRF-Token; abra de "
+        "nuevo la página y repita el envío.",
+    ),
+    "detail.cross_site": (
+        "A page of {origin} sent it, and this is {host}. Programs send a key, and no Origin.",
+        "La envió una página de {origin}, y esto es {host}. Los programas envían una clave, y ningún Origin.",
+    ),
+    "detail.wrong_host": (
+        "The header Host says {host}. Call the service by its address, or add the name to LEADLIGHT_ALLOWED_HOSTS.",
+        "La cabecera Host dice {host}. Llame por su dirección, o añada el nombre a LEADLIGHT_ALLOWED_HOSTS.",
+    ),
+    "detail.too_many_requests": (
+        "This key may make {limit} requests a second; try again in {seconds} s, or send batches.",
+        "Esta clave puede hacer {limit} peticiones por segundo; repita en {seconds} s, o envíe lotes.",
+    ),
+    "detail.too_many_wrong_keys": (
+        "More than {limit} wrong keys came from this address within a minute; try again in {seconds} s.",
+        "Llegaron más de {limit} claves erróneas de esta dirección en un minuto; repita en {seconds} s.",
+    ),
+    "detail.keys_unavailable": (
+        "The database of keys does not answer, so nobody can be let in; try again in a few seconds.",
+        "La base de datos de claves no responde, así que no se puede dejar entrar a nadie; repita en unos segundos.",
+    ),
     "detail.not_found": (
         "Nothing answers at {path}; /docs lists every address.",
         "Nada responde en {path}; /docs enumera todas las direcciones.",
@@ -111,6 +159,18 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "detail.no_receipt": (
         "No receipt has the id {receipt_id}; ids come with every answer as receipt_id.",
         "Ningún recibo tiene el id {receipt_id}; cada respuesta trae el suyo en receipt_id.",
+    ),
+    "detail.no_message": (
+        "No webhook has the id {message_id}; GET /v1/outbox lists them. Delivered ones are kept for 7 days.",
+        "Ningún webhook tiene el id {message_id}; GET /v1/outbox los enumera. Los entregados se guardan 7 días.",
+    ),
+    "detail.message_delivered": (
+        "The receiver took {message_id}, so it is not sent again; what it then did with it stands in its own log.",
+        "El receptor aceptó {message_id} y no se envía otra vez; lo que hizo con él figura en su propio registro.",
+    ),
+    "detail.outbox_unavailable": (
+        "The database of webhooks does not answer; try again later.",
+        "La base de datos de webhooks no responde; inténtelo de nuevo más tarde.",
     ),
     "detail.method_not_allowed": (
         "{path} answers to {allowed}, not to {method}.",
@@ -232,6 +292,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "rule.not_valid_parameter": (
         "must be a whole number from {low} to {high}",
         "debe ser un número entero de {low} a {high}",
+    ),
+    "rule.not_one_of": ("must be one of {known}", "debe ser uno de {known}"),
+    "rule.not_a_cursor": (
+        "is no next_cursor of an earlier answer; leave it out for the first page",
+        "no es el next_cursor de una respuesta anterior; omítalo para la primera página",
     ),
     "rule.as_of_ahead": (
         "is more than 5 minutes ahead of the service's clock ({now}); the future can't be scored",

@@ -294,12 +294,21 @@ class Health(_Answer):
     status: Literal["ok"]
 
 
+class NeighbourAnswer(_Answer):
+    """The state of something that the service leans on, as it was last seen some seconds ago."""
+
+    state: Literal["ok", "degraded", "down"]
+    since: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    reason: Annotated[str | None, Field(description="why it is not ok; null where it is")]
+
+
 class Readiness(_Answer):
     """The service can score."""
 
     status: Literal["ready"]
     model: ModelName
     degraded: list[str]
+    neighbours: Annotated[dict[str, NeighbourAnswer], Field(description="what the service leans on, by name")]
 
 
 ANSWERS: Final[tuple[type[BaseModel], ...]] = (

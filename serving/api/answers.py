@@ -9,9 +9,10 @@ from fastapi.responses import Response
 from leadlight.core.catalog import LANGUAGES
 from leadlight.core.clock import from_micros
 from leadlight.serving.json_text import spliced, written
+from leadlight.serving.operate.neighbours import Neighbours
 from leadlight.serving.scorer import Answer, Scorer
 
-__all__ = ["JsonAnswer", "json_response", "model_document", "model_name", "score_json"]
+__all__ = ["JsonAnswer", "json_response", "model_document", "model_name", "neighbours_document", "score_json"]
 
 
 def score_json(scorer: Scorer, answer: Answer, receipt_id: str | None, degraded: tuple[str, ...]) -> bytes:
@@ -19,7 +20,7 @@ def score_json(scorer: Scorer, answer: Answer, receipt_id: str | None, degraded:
     model = scorer.model
     head = {
         "lead_id": answer.lead_id,
-        "as_of": from_micros(answer.as_of).isoformat().replace("+00:00", "Z"),
+        "as_of": _time(answer.as_of),
         "score": answer.score,
         "grade": answer.grade,
         "band": answer.band,
@@ -47,6 +48,18 @@ def score_json(scorer: Scorer, answer: Answer, receipt_id: str | None, degraded:
 def model_name(scorer: Scorer) -> dict[str, Any]:
     """Return which model answers, by `answer_schemas.ModelName`."""
     return {"name": scorer.name, "version": scorer.version, "kind": scorer.model.kind}
+
+
+def neighbours_document(neighbours: Neighbours) -> dict[str, Any]:
+    """Return each neighbour's state, by `answer_schemas.NeighbourAnswer`."""
+    return {
+        name: {"state": told.state, "since": _time(told.since), "reason": told.reason}
+        for name, told in neighbours.told().items()
+    }
+
+
+def _time(micros: int) -> str:
+    return from_micros(micros).isoformat().replace("+00:00", "Z")
 
 
 def model_document(scorer: Scorer) -> dict[str, Any]:

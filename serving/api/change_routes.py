@@ -15,6 +15,7 @@ from leadlight.core.errors import Problem
 from leadlight.serving.api.answer_schemas import ModelName
 from leadlight.serving.api.answers import json_response, model_name
 from leadlight.serving.api.found import find_receipt
+from leadlight.serving.api.own import owner_of
 from leadlight.serving.api.problems import NotNow, Refusal
 from leadlight.serving.api.spec import erased_receipt, refusals
 from leadlight.serving.changes import Split, statement
@@ -117,12 +118,12 @@ async def changes(
     """
     desk: Desk = request.app.state.desk
     language = language_of(accept_language)
-    document = await run_in_threadpool(_changes, desk, receipt_id, since, reasons, language)
+    asked, other = [await run_in_threadpool(find_receipt, desk, one, owner_of(request)) for one in (receipt_id, since)]
+    document = await run_in_threadpool(_changes, desk, asked, other, reasons, language)
     return json_response(document, language)
 
 
-def _changes(desk: Desk, receipt_id: str, since: str, reasons: int, language: str) -> dict[str, Any]:
-    asked, other = find_receipt(desk, receipt_id), find_receipt(desk, since)
+def _changes(desk: Desk, asked: Receipt, other: Receipt, reasons: int, language: str) -> dict[str, Any]:
     _refuse_other_lead(desk, asked, other, language)
     old, new = (_side(desk, receipt, language) for receipt in in_order(asked, other))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import Unavailable
 from leadlight.serving.api.problems import NotNow, Refusal
 from leadlight.serving.desk import Desk
+from leadlight.serving.ledger.reading import read_lead
 from leadlight.serving.store.ids import is_receipt_id
 from leadlight.serving.store.receipts import ErasedReceipt, Receipt
 
@@ -28,13 +32,20 @@ class ErasedReceiptRefusal(Refusal):
         }
 
 
-def find_receipt(desk: Desk, receipt_id: str) -> Receipt:
+def find_receipt(desk: Desk, receipt_id: str, owner: str | None) -> Receipt:
     """Return a receipt; it may wait for the database, so it belongs into a thread.
+
+    Parameters
+    ----------
+    desk : Desk
+    receipt_id : str
+    owner : str or None
+        Whose leads alone the caller may see, from `leadlight.serving.api.own.owner_of`; None: all.
 
     Raises
     ------
     Refusal
-        If there is none of this id, or it was erased.
+        If there is none of this id that the caller may see, or it was erased.
     NotNow
         If the database, which may have it, does not answer.
     """
@@ -44,8 +55,18 @@ def find_receipt(desk: Desk, receipt_id: str) -> Receipt:
         found = desk.keeper.get(receipt_id)
     except Unavailable:
         raise NotNow("unavailable", "detail.receipts_unavailable") from None
-    if found is None:
+    if found is None or not _may_see(desk, found.lead_id, owner):
         raise Refusal("no_receipt", receipt_id=receipt_id)
     if isinstance(found, ErasedReceipt):
         raise ErasedReceiptRefusal(found)
     return found
+
+
+def _may_see(desk: Desk, lead_id: str, owner: str | None) -> bool:
+    if owner is None:
+        return True
+    try:
+        lead = desk.memory.read(partial(read_lead, lead_id=lead_id))
+    except (SQLAlchemyError, OSError):
+        raise NotNow("unavailable", "detail.store_unavailable") from None
+    return lead is not None and lead["owner_id"] == owner

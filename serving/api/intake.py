@@ -31,7 +31,7 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import written
 from leadlight.serving.ledger.idempotency import Kept, OtherBody, StillRunning, key_digest, once
 from leadlight.serving.ledger.ledger import CannotMerge, ErasedLead, UnknownLead
-from leadlight.serving.store.database import kind_of
+from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.words import language_of, say
 
 __all__ = ["install"]
@@ -163,11 +163,11 @@ async def erase_lead(request: Request, lead_id: LeadId, accept_language: Languag
 
     def act(connection: Connection) -> Kept:
         erased = call.desk.memory.ledger.erase(connection, lead_id, call.now, version)
-        call.desk.memory.journal.add(erased.tokens, call.now)  # before the commit: a restored backup must know it
+        call.desk.memory.note_erased(erased, call.now)
         models = list(range(1, version + 1))
         return _kept({"rows": erased.rows, "receipts": erased.receipts, "models_trained_before": models})
 
-    return await call.write(act)
+    return await call.write(act, bars=True)
 
 
 async def object_to_profiling(
@@ -180,7 +180,7 @@ async def object_to_profiling(
         call.desk.memory.ledger.object_to_profiling(connection, lead_id, call.now)
         return _kept({"lead_id": lead_id, "objected": True})
 
-    return await call.write(act)
+    return await call.write(act, bars=True)
 
 
 async def withdraw_objection(
@@ -193,7 +193,7 @@ async def withdraw_objection(
         call.desk.memory.ledger.withdraw_objection(connection, lead_id, call.now)
         return _kept({"lead_id": lead_id, "objected": False})
 
-    return await call.write(act)
+    return await call.write(act, bars=True)
 
 
 async def _events(
@@ -348,14 +348,22 @@ class _Call:
         with_attributes = ((),) if "attributes" in shape.model_fields else ()
         return Shapes(self.language, {(): tuple(shape.model_fields)}, with_attributes)
 
-    async def write(self, act: Act) -> Response:
+    async def write(self, act: Act, *, bars: bool = False) -> Response:
         """Do it in a transaction, once under its key; answer when it is on the disk.
+
+        Parameters
+        ----------
+        act : callable
+        bars : bool
+            Whether it changes who may be scored.
 
         Raises
         ------
         Refusal, NotNow
         """
         kept = await (self._write(act) if self._key is None else self._write_once(act, self._key))
+        if bars:
+            await run_in_threadpool(self.desk.memory.barred.refresh)
         return JsonAnswer(kept.text.encode(), self.language, kept.status)
 
     async def _write_once(self, act: Act, key: str) -> Kept:
@@ -382,7 +390,7 @@ class _Call:
         except CannotMerge as error:
             raise Refusal("merged_already", lead_id=error.context["lead_id"]) from None
         except (SQLAlchemyError, OSError) as error:
-            _log.warning("the store does not answer: %s", kind_of(error))
+            _log.warning("the store does not answer: %s", plain(error))
             raise NotNow("unavailable", "detail.store_unavailable") from None
         return kept
 

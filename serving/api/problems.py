@@ -20,7 +20,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from leadlight.core.errors import ModelContractError, NoChampion, Problem, RequestRefused, Unavailable
+from leadlight.serving.access.headers import SAFE
 from leadlight.serving.champion import Starting
+from leadlight.serving.operate.request_log import route_of
 from leadlight.serving.words import language_of, say
 
 __all__ = ["MEDIA_TYPE", "MOST_LISTED", "STATUS", "NotNow", "Refusal", "body_of", "install", "respond"]
@@ -37,6 +39,11 @@ STATUS: Final[Mapping[str, int]] = {
     "too_large": 413,
     "wrong_media_type": 415,
     "wrong_encoding": 415,
+    "no_key": 401,
+    "wrong_key": 401,
+    "not_allowed": 403,
+    "no_csrf_token": 403,
+    "cross_site": 403,
     "not_found": 404,
     "no_receipt": 404,
     "no_lead": 404,
@@ -48,7 +55,12 @@ STATUS: Final[Mapping[str, int]] = {
     "not_separable": 409,
     "still_running": 409,
     "key_reused": 422,
+    "no_message": 404,
+    "message_delivered": 409,
     "method_not_allowed": 405,
+    "wrong_host": 421,
+    "too_many_requests": 429,
+    "too_many_wrong_keys": 429,
     "unavailable": 503,
     "no_champion": 503,
     "model_contract": 503,
@@ -142,7 +154,7 @@ def _members(kind: str, detail: str, language: str) -> dict[str, Any]:
 def respond(members: Mapping[str, Any], language: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return a problem document as an answer."""
     text = json.dumps(members, ensure_ascii=False, allow_nan=False)
-    known = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"}
+    known = {**SAFE, "Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"}
     return Response(text, members["status"], {**known, **(headers or {})}, MEDIA_TYPE)
 
 
@@ -224,6 +236,6 @@ def _highest(found: Mapping[str, Any]) -> int:
 async def _internal(request: Request, error: Exception) -> Response:
     """Answer for a mistake of ours: the caller learns an id, the log learns the rest."""
     error_id = secrets.token_hex(8)
-    _log.error("%s: %s %s failed", error_id, request.method, request.url.path, exc_info=error)
+    _log.error("%s: %s %s failed", error_id, request.method, route_of(request.scope), exc_info=error)
     language = _language(request)
     return respond(body_of(Refusal("internal", error_id=error_id), language), language)

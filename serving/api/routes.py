@@ -13,10 +13,18 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from leadlight.serving.api import answer_schemas, schemas
-from leadlight.serving.api.answers import JsonAnswer, json_response, model_document, model_name, score_json
+from leadlight.serving.api.answers import (
+    JsonAnswer,
+    json_response,
+    model_document,
+    model_name,
+    neighbours_document,
+    score_json,
+)
 from leadlight.serving.api.body import parse, read_body
 from leadlight.serving.api.direct import DirectRoute
 from leadlight.serving.api.found import find_receipt
+from leadlight.serving.api.own import owner_of
 from leadlight.serving.api.problems import NotNow, Refusal, body_of
 from leadlight.serving.api.reading import Reader
 from leadlight.serving.api.reference import reference_page
@@ -27,7 +35,7 @@ from leadlight.serving.metrics import CONTENT_TYPE_LATEST
 from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Question, Record, Scorer
 from leadlight.serving.words import language_of
 
-__all__ = ["install"]
+__all__ = ["Reasons", "install", "scorer_of"]
 
 _log = logging.getLogger("leadlight.serving")
 
@@ -52,7 +60,7 @@ def install(routes: APIRouter) -> None:
         methods=["POST"],
         tags=["scoring"],
         response_model=answer_schemas.ScoreAnswer,
-        responses=refusals(408, 413, 415, 422, 503),
+        responses=refusals(408, 409, 410, 413, 415, 422, 503),
         openapi_extra=body_spec("ScoreRequest"),
         route_class_override=DirectRoute,
     )
@@ -106,7 +114,14 @@ def _desk(request: Request) -> Desk:
     return desk
 
 
-def _scorer(desk: Desk) -> Scorer:
+def scorer_of(desk: Desk) -> Scorer:
+    """Return the scorer.
+
+    Raises
+    ------
+    NotNow
+        While none is ready.
+    """
     try:
         return desk.champion.scorer
     except Exception as error:
@@ -120,7 +135,7 @@ async def score(request: Request, reasons: Reasons = DEFAULT_REASONS, accept_lan
     `log_odds`.
     """
     desk, language = _desk(request), language_of(accept_language)
-    scorer = _scorer(desk)
+    scorer = scorer_of(desk)
     body = await read_body(request, desk.settings.max_body_bytes, language)
     if len(body) <= _INLINE:
         answer = await desk.answering.answer(scorer, partial(_question, desk, scorer, body, language, reasons))
@@ -132,7 +147,16 @@ async def score(request: Request, reasons: Reasons = DEFAULT_REASONS, accept_lan
 
 def _question(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Question:
     record = Reader(scorer.model.catalog, desk.now(), language).read(parse(body, language))
+    _refuse_barred(desk, record)
     return Question(record, language, reasons)
+
+
+def _refuse_barred(desk: Desk, record: Record) -> None:
+    """Refuse to score who was erased or objects, whatever the caller knows of them."""
+    lead_id = str(record.lead["lead_id"])
+    why = desk.memory.barred.why(lead_id)
+    if why is not None:
+        raise Refusal(why, lead_id=lead_id)
 
 
 def _score_large(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Answer:
@@ -148,7 +172,7 @@ async def score_batch(
     are written in one transaction.
     """
     desk, language = _desk(request), language_of(accept_language)
-    scorer = _scorer(desk)
+    scorer = scorer_of(desk)
     body = await read_body(request, desk.settings.max_batch_body_bytes, language)
     return await run_in_threadpool(_score_all, desk, scorer, body, language, reasons)
 
@@ -156,7 +180,7 @@ async def score_batch(
 def _score_all(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Response:
     reader = Reader(scorer.model.catalog, desk.now(), language)
     items = reader.items(parse(body, language), schemas.MOST_ITEMS)
-    read = [_read_item(reader, item) for item in items]
+    read = [_read_item(desk, reader, item) for item in items]
     outcomes = _answered(scorer, read, language, reasons)
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
     kept = desk.keep(scorer, answers)
@@ -171,9 +195,11 @@ def _score_all(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: 
     return JsonAnswer(b'{"items":[%b]}' % b",".join(entries), language)
 
 
-def _read_item(reader: Reader, item: object) -> Record | Refusal:
+def _read_item(desk: Desk, reader: Reader, item: object) -> Record | Refusal:
     try:
-        return reader.read(item)
+        record = reader.read(item)
+        _refuse_barred(desk, record)
+        return record
     except Refusal as refusal:
         return refusal
     except Exception:
@@ -216,13 +242,13 @@ async def receipt(
     receipt_id: Annotated[str, Path(description="as answered with the score", examples=["01KB4Z0T5N8QY2M6R3W7X9V1CD"])],
 ) -> Response:
     """Return one receipt: what was scored, with what, and what came out. Of an erased one id, time, model and score."""
-    found = await run_in_threadpool(find_receipt, _desk(request), receipt_id)
+    found = await run_in_threadpool(find_receipt, _desk(request), receipt_id, owner_of(request))
     return json_response(found.as_dict(), found.language)
 
 
 async def model(request: Request) -> Response:
     """Return what serves: the model, its agreement, and which attributes, activities and stages it knows."""
-    return json_response(model_document(_scorer(_desk(request))))
+    return json_response(model_document(scorer_of(_desk(request))))
 
 
 async def healthz() -> Response:
@@ -231,11 +257,18 @@ async def healthz() -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Say whether the service can score, and if not, why. Receipts that go to the spool are named in `degraded`."""
+    """Say whether the service can score, and if not, why.
+
+    Receipts that go to the spool are named in `degraded`; `neighbours` has the last state of all that it leans on.
+    """
     desk = _desk(request)
     await run_in_threadpool(desk.champion.look_again)
-    scorer = _scorer(desk)
-    return json_response({"status": "ready", "model": model_name(scorer), "degraded": list(desk.keeper.degraded)})
+    scorer = scorer_of(desk)
+    neighbours = neighbours_document(request.app.state.neighbours)
+    degraded = list(desk.keeper.degraded)
+    return json_response(
+        {"status": "ready", "model": model_name(scorer), "degraded": degraded, "neighbours": neighbours}
+    )
 
 
 async def metrics(request: Request) -> Response:

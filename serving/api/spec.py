@@ -11,7 +11,7 @@ __all__ = ["body_spec", "erased_receipt", "refusals"]
 _PROBLEMS: Final = {
     404: "Nothing there",
     408: "The body did not arrive in time",
-    409: "The same call is being worked at, or two leads are one already",
+    409: "It contradicts what is there: the person objects, the leads are one already, the call is being worked at",
     410: "It was erased",
     413: "The body is too large",
     415: "The body is not plain JSON",

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, select
 
+from leadlight.serving.ledger.barred import note_barred
 from leadlight.serving.ledger.persons import token_of
 from leadlight.serving.ledger.sql import upsert
 from leadlight.serving.store.schema import (
@@ -58,11 +59,14 @@ class Erased:
         Receipts that were emptied.
     tokens : tuple of str
         What is kept of the ids.
+    names : tuple of str
+        The ids themselves; they are kept nowhere.
     """
 
     rows: int
     receipts: int
     tokens: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 def names_of(connection: Connection, lead_id: str) -> list[str]:
@@ -91,7 +95,8 @@ def erase_lead(connection: Connection, secret: bytes, lead_id: str, now: int, ve
     """
     rows = receipts = 0
     tokens = []
-    for name in names_of(connection, lead_id):
+    names = names_of(connection, lead_id)
+    for name in names:
         token = token_of(secret, name)
         tokens.append(token)
         for table in _TELLING:
@@ -101,7 +106,7 @@ def erase_lead(connection: Connection, secret: bytes, lead_id: str, now: int, ve
     models = json.dumps(list(range(1, version + 1)))
     new = upsert(connection, ERASURES).on_conflict_do_nothing(index_elements=["token"])
     connection.execute(new, [{"token": token, "erased_at": now, "models": models} for token in tokens])
-    return Erased(rows, receipts, tuple(tokens))
+    return Erased(rows, receipts, tuple(tokens), tuple(names))
 
 
 def empty_receipts(connection: Connection, lead_id: str, now: int, renamed: str | None = None) -> int:
@@ -127,6 +132,9 @@ def erase_by_tokens(connection: Connection, secret: bytes, tokens: set[str], now
     found = [lead_id for lead_id in _everybody(connection) if token_of(secret, lead_id) in tokens]
     for lead_id in found:
         erase_lead(connection, secret, lead_id, now, 0)
+    new = upsert(connection, ERASURES).on_conflict_do_nothing(index_elements=["token"])
+    connection.execute(new, [{"token": token, "erased_at": now, "models": "[]"} for token in sorted(tokens)])
+    note_barred(connection)
     return len(found)
 
 

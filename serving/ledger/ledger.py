@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from leadlight.core.errors import LeadlightError
+from leadlight.serving.ledger.barred import note_barred
 from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores
 from leadlight.serving.ledger.leads import Outcome, put_lead
 from leadlight.serving.ledger.merging import merge_leads
@@ -200,6 +201,7 @@ class Ledger:
         current = self.known(connection, lead_id)
         persons = find_persons(connection, self.secret, [current])
         erased = erase_lead(connection, self.secret, current, now, version)
+        note_barred(connection)
         mark_accounts(connection, [persons.account[current]], now)
         return erased
 
@@ -212,6 +214,7 @@ class Ledger:
         """
         current = self.known(connection, lead_id)
         connection.execute(LEADS.update().where(LEADS.c.lead_id == current).values(objected_at=now))
+        note_barred(connection)
         forget_scores(connection, current)
         empty_receipts(connection, current, now)
 
@@ -224,6 +227,7 @@ class Ledger:
         """
         current = self.known(connection, lead_id)
         connection.execute(LEADS.update().where(LEADS.c.lead_id == current).values(objected_at=None))
+        note_barred(connection)
         mark_leads(connection, [current], now)
 
     def known(self, connection: Connection, lead_id: str) -> str:

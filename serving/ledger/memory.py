@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection
 
 from leadlight.core.secret import secret_of
 from leadlight.core.settings import Settings
+from leadlight.serving.ledger.barred import Barred
+from leadlight.serving.ledger.erasing import Erased
 from leadlight.serving.ledger.jobs import Job, run_jobs
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.store.database import Database
-from leadlight.serving.store.erasure_journal import ErasureJournal
+from leadlight.serving.store.erasure_journal import JOURNAL_FILE, ErasureJournal
 from leadlight.serving.store.gather import Gathered
+from leadlight.serving.store.spool import SPOOL_FILE, Spool
 
 __all__ = ["Memory"]
-
-JOURNAL_FILE: Final = "erasures.jsonl"
 
 _log = logging.getLogger("leadlight.serving")
 
@@ -38,10 +39,11 @@ class Memory:
     def __init__(self, settings: Settings, database: Database, changed: Callable[[], object]) -> None:
         self.database = database
         self.journal = ErasureJournal(settings.home_path / JOURNAL_FILE)
+        self._spool = Spool(settings.home_path / SPOOL_FILE)
         self.running_keys: set[str] = set()
+        self.barred = Barred(database, lambda: self.ledger.secret)
         self._settings = settings
         self._changed = changed
-        self._fails = False
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -52,8 +54,14 @@ class Memory:
     def _writing(self) -> Gathered[Job, Any]:
         return Gathered(partial(run_jobs, self.database), "ledger", most=200)
 
-    async def write(self, job: Job) -> Any:
+    async def write(self, job: Job, *, changes: bool = True) -> Any:
         """Do a job in a transaction, together with those that wait; return when it is on the disk.
+
+        Parameters
+        ----------
+        job : callable
+        changes : bool
+            Whether leads change, so that they may have to be scored again.
 
         Raises
         ------
@@ -61,8 +69,14 @@ class Memory:
             If the database does not answer.
         """
         done = await self._writing.do(job)
-        self._changed()
+        if changes:
+            self._changed()
         return done
+
+    def note_erased(self, erased: Erased, at: int) -> None:
+        """Write down outside the database whom it is about to forget: no restore and no spool may bring them back."""
+        self.journal.add(erased.tokens, at)
+        self._spool.forget(erased.names)
 
     def read(self, act: Callable[[Connection], Any]) -> Any:
         """Do something that only reads; it may wait for the database, so it belongs into a thread."""

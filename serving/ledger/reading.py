@@ -75,7 +75,7 @@ def read_known(connection: Connection, lead_ids: Sequence[str], as_of: int, *, c
     known = Known([*asked, *others], len(asked))
     everybody = sorted(lead["lead_id"] for lead in known.leads)
     known.activities = _events(connection, ACTIVITIES, everybody, as_of)
-    known.stage_changes = _events(connection, STAGE_CHANGES, sorted(own), as_of)
+    known.stage_changes = _events(connection, STAGE_CHANGES, everybody, as_of)
     known.attribute_changes = [
         {**row, "value": json.loads(row["value"])} for row in _events(connection, ATTRIBUTE_CHANGES, sorted(own), as_of)
     ]

@@ -54,7 +54,10 @@ class Events:
         now : int
             Microseconds: when it was told.
         """
-        told = [self._row(row, now) for row in rows]
+        return self.append(connection, [self.told(row, now) for row in rows], now)
+
+    def append(self, connection: Connection, told: Sequence[Row], now: int) -> list[bool]:
+        """Do what `add` does with rows that `told` has made."""
         last = self._last(connection, sorted({row["identity"] for row in told}))
         new: dict[str, Row] = {}
         accepted = []
@@ -77,7 +80,8 @@ class Events:
         end_versions(connection, self.table, [found["row_id"]], now)
         return str(found["lead_id"])
 
-    def _row(self, row: Mapping[str, Any], now: int) -> Row:
+    def told(self, row: Mapping[str, Any], now: int) -> Row:
+        """Return a row as the table keeps it; needs no database."""
         told = {name: row.get(name) for name in ("lead_id", *self.content)}
         if self.key is not None:
             told[self.key] = row.get(self.key)

@@ -36,8 +36,8 @@ LEDGER_TEXTS: Final[dict[str, tuple[str, str]]] = {
         "El lead {lead_id} no puede unirse a sí mismo; indique en into el id del otro lead.",
     ),
     "detail.objected": (
-        "Lead {lead_id} is not scored, because the person objected; an admin can withdraw the objection.",
-        "El lead {lead_id} no se puntúa porque la persona se opuso; un administrador puede retirar la oposición.",
+        "Lead {lead_id} is not scored: the person objected; an admin can withdraw the objection.",
+        "El lead {lead_id} no se puntúa: la persona se opuso; un administrador puede retirar la oposición.",
     ),
     "detail.key_reused": (
         "It came with another body within the last 24 hours; use a new key for a new call.",

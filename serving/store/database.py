@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from leadlight.serving.store.upgrade import upgrade
 
-__all__ = ["Database", "kind_of"]
+__all__ = ["Database"]
 
 _BUSY_MILLISECONDS: Final = 5_000
 """How long one process waits for another to finish writing."""
@@ -74,6 +74,10 @@ class Database:
                 self._engine = engine
             return self._engine
 
+    def unopened(self) -> Engine:
+        """Return an engine of the caller's own, with the tables as they stand; to be disposed of after use."""
+        return _engine(self._url)
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection within a transaction that is committed at the end, or undone where the block raises."""
@@ -124,6 +128,7 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(
             url,
+            hide_parameters=True,  # what a statement was given may be a lead's, and errors are logged
             pool_size=_CONNECTIONS,
             pool_pre_ping=True,  # a server that was started anew has forgotten its connections
             connect_args={
@@ -134,7 +139,11 @@ def _engine(url: URL) -> Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args={"check_same_thread": False}
+        url,
+        hide_parameters=True,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"check_same_thread": False},
     )
     events.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -151,9 +160,3 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def kind_of(error: Exception) -> str:
-    """Name an error without its statement's values, which may be a lead's."""
-    cause = getattr(error, "orig", None) or error
-    return f"{type(cause).__name__}: {cause}"

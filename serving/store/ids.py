@@ -8,11 +8,12 @@ from typing import Final
 
 from leadlight.core.clock import Clock, to_micros
 
-__all__ = ["ReceiptIds", "is_receipt_id"]
+__all__ = ["ReceiptIds", "is_message_id", "is_receipt_id", "message_id"]
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS: Final = 80
 _LENGTH: Final = 26
+_MESSAGE: Final = "msg_"
 
 
 class ReceiptIds:
@@ -54,3 +55,19 @@ def _spell(value: int) -> str:
 def is_receipt_id(text: str) -> bool:
     """Return whether a text has the form of an id."""
     return len(text) == _LENGTH and all(letter in _ALPHABET for letter in text)
+
+
+def message_id(now: int) -> str:
+    """Return a new id of a message: ``msg_`` and a ULID. Two of one millisecond sort by chance.
+
+    Parameters
+    ----------
+    now : int
+        Microseconds since 1970 UTC.
+    """
+    return _MESSAGE + _spell(now // 1000 << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
+
+
+def is_message_id(text: str) -> bool:
+    """Return whether a text has the form of a message's id."""
+    return text.startswith(_MESSAGE) and is_receipt_id(text.removeprefix(_MESSAGE))

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import Unavailable
-from leadlight.serving.store.database import kind_of
+from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import ErasedReceipt, Receipt, Slip
 from leadlight.serving.store.spool import Spool
@@ -158,7 +158,7 @@ class ReceiptKeeper:
             act()
         except (SQLAlchemyError, OSError) as error:
             if self._failed_at is None:
-                _log.warning("the receipt database does not answer, receipts go to the spool: %s", kind_of(error))
+                _log.warning("the receipt database does not answer, receipts go to the spool: %s", plain(error))
             self._failed_at = self._seconds()
             return False
         self._failed_at = None

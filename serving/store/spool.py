@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from leadlight.serving.store.receipts import Receipt, Slip
 
-__all__ = ["Spool"]
+__all__ = ["SPOOL_FILE", "Spool"]
+
+SPOOL_FILE: Final = "receipts.spool.jsonl"
+"""In the home: receipts that wait for the database."""
 
 
 class Spool:
@@ -64,6 +67,19 @@ class Spool:
             file.truncate(0)
             _sync(file)
         return len(receipts)
+
+    def forget(self, lead_ids: Collection[str]) -> int:
+        """Take out the receipts of leads; return how many."""
+        if not self.waiting:
+            return 0
+        with self._locked() as file:
+            receipts = list(_read(file))
+            kept = [receipt for receipt in receipts if receipt.lead_id not in lead_ids]
+            if len(kept) < len(receipts):
+                file.truncate(0)
+                file.write(b"".join(receipt.text.encode() + b"\n" for receipt in kept))
+                _sync(file)
+        return len(receipts) - len(kept)
 
     def find(self, receipt_id: str) -> Receipt | None:
         """Return a waiting receipt, or None."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from leadlight.core.errors import ModelContractError
 
-__all__ = ["NEWEST", "revision_of", "upgrade"]
+__all__ = ["NEWEST", "alone", "revision_of", "upgrade", "walk"]
 
 NEWEST: Final = "0002"
 """The last step in `migrations/versions`."""
@@ -42,19 +44,34 @@ def upgrade(engine: Engine, to: str = NEWEST) -> None:
     with engine.connect() as connection:
         if revision_of(connection) == to:
             return
+    with alone(engine) as connection:
+        walk(connection, to)
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in one transaction, beside which no other upgrade or restore runs."""
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            _walk(connection, to)
+            yield connection
             connection.exec_driver_sql("COMMIT")
     else:
         with engine.begin() as connection:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
-            _walk(connection, to)
+            yield connection
 
 
-def _walk(connection: Connection, to: str) -> None:
-    """Run the steps that are missing; another process may have done so while this one waited for the lock."""
+def walk(connection: Connection, to: str = NEWEST) -> None:
+    """Run the steps that are missing, in a transaction that is `alone`.
+
+    Another process may have done so while this one waited for its turn.
+
+    Raises
+    ------
+    ModelContractError
+        If the database stands at a later step.
+    """
     found = revision_of(connection)
     if found == to:
         return

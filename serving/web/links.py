@@ -1,4 +1,4 @@
-"""Addresses within the pages. A language that the reader asked for travels along in them: there are no cookies."""
+"""Addresses within the pages. A language that the reader asked for travels along in them: no cookie keeps it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ class Links:
         This page's own parameters, less the language.
     asked : str or None
         The language that this page's address names; None where the browser chose.
+    csrf : str
+        What forms carry as their field ``csrf``; empty where the reader has no session.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class Links:
     here: str
     query: tuple[tuple[str, str], ...] = ()
     asked: str | None = None
+    csrf: str = ""
 
     def queue(self, filters: Filters | None = None) -> str:
         """Return the address of the queue."""
@@ -77,6 +80,14 @@ class Links:
     def receipt(self, receipt_id: str) -> str:
         """Return the address of a receipt, which is JSON."""
         return f"{self.root}/v1/receipts/{quote(receipt_id, safe='')}"
+
+    def login(self) -> str:
+        """Return the address where a key is exchanged for a session."""
+        return self._address("/login", [])
+
+    def logout(self) -> str:
+        """Return the address that ends a session."""
+        return self._address("/logout", [])
 
     def static(self, name: str) -> str:
         """Return the address of a file of ours."""

@@ -19,7 +19,16 @@ from leadlight.serving.web.texts import LANGUAGE_NAMES, words
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["FOLDER", "ProblemPage", "Window", "render_lead", "render_problem", "render_queue"]
+__all__ = [
+    "FOLDER",
+    "LoginPage",
+    "ProblemPage",
+    "Window",
+    "render_lead",
+    "render_login",
+    "render_problem",
+    "render_queue",
+]
 
 FOLDER: Final = Path(__file__).parent
 
@@ -47,6 +56,25 @@ class ProblemPage:
     subject: str = ""
     commands: tuple[str, ...] = ()
     again_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """Where a key is exchanged for a session.
+
+    Attributes
+    ----------
+    wanted : str
+        Address to go on to.
+    trouble : str or None
+        Kind of the refusal that the last try met.
+    is_needed : bool
+        False while the service has no key at all.
+    """
+
+    wanted: str
+    trouble: str | None
+    is_needed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +111,11 @@ def render_lead(lead: LeadPage, links: Links) -> str:
 def render_problem(problem: ProblemPage, language: str, links: Links, around: QueuePage | None = None) -> str:
     """Return the page that says what is wrong, as HTML; ``around``, where known, tells the clock."""
     return _environment(language).get_template("problem.html").render(problem=problem, page=around, links=links)
+
+
+def render_login(page: LoginPage, language: str, links: Links) -> str:
+    """Return the page that asks for a key, as HTML."""
+    return _environment(language).get_template("login.html").render(login=page, links=links)
 
 
 @cache

@@ -17,13 +17,14 @@ from fastapi.staticfiles import StaticFiles
 
 from leadlight.core.catalog import LANGUAGES
 from leadlight.core.errors import LeadlightError, NoChampion
+from leadlight.serving.access.caller import csrf_token
 from leadlight.serving.champion import Starting
 from leadlight.serving.pages_data import Band, Pages, QueuePage
 from leadlight.serving.web.links import Filters, Links
 from leadlight.serving.web.render import FOLDER, ProblemPage, render_lead, render_problem, render_queue
 from leadlight.serving.words import language_of
 
-__all__ = ["HEADERS", "PAGE_SIZE", "mount", "router"]
+__all__ = ["HEADERS", "PAGE_SIZE", "html_answer", "language_asked", "links_of", "mount", "router"]
 
 PAGE_SIZE: Final = 50
 
@@ -66,7 +67,7 @@ def router() -> APIRouter:
 
 
 async def _home(request: Request) -> Response:
-    return RedirectResponse(_links(request).queue(), headers=HEADERS)
+    return RedirectResponse(links_of(request).queue(), headers=HEADERS)
 
 
 def _queue(request: Request, band: Text = "", min: Text = "", owner: Text = "", page: Text = "") -> Response:
@@ -78,14 +79,14 @@ def _queue(request: Request, band: Text = "", min: Text = "", owner: Text = "", 
 
 def _list(request: Request, filters: Filters, pages: Pages) -> Response:
     queue = pages.queue(
-        language=_language(request),
+        language=language_asked(request),
         offset=PAGE_SIZE * (filters.page - 1),
         limit=PAGE_SIZE,
         band=filters.band,
         minimum_score=filters.minimum_score,
         owner=filters.owner,
     )
-    return _html(render_queue(queue, filters, _links(request)), 200, queue.language)
+    return html_answer(render_queue(queue, filters, links_of(request)), 200, queue.language)
 
 
 def _lead(request: Request, lead_id: str) -> Response:
@@ -93,10 +94,12 @@ def _lead(request: Request, lead_id: str) -> Response:
 
 
 def _one(request: Request, lead_id: str, pages: Pages) -> Response:
-    lead = pages.lead(lead_id, language=_language(request))
+    lead = pages.lead(lead_id, language=language_asked(request))
     if lead is not None:
-        return _html(render_lead(lead, _links(request)), 200, lead.language)
-    around = pages.queue(language=_language(request), limit=0)  # only for the clock: no lead shown, no receipt kept
+        return html_answer(render_lead(lead, links_of(request)), 200, lead.language)
+    around = pages.queue(
+        language=language_asked(request), limit=0
+    )  # only for the clock: no lead shown, no receipt kept
     return _problem(request, ProblemPage(404, "not_found", subject=lead_id), around)
 
 
@@ -119,20 +122,23 @@ def _answer(request: Request, make: Callable[[Pages], Response]) -> Response:
 
 
 def _problem(request: Request, problem: ProblemPage, around: QueuePage | None = None) -> Response:
-    language = _language(request)
-    return _html(render_problem(problem, language, _links(request), around), problem.status, language)
+    language = language_asked(request)
+    return html_answer(render_problem(problem, language, links_of(request), around), problem.status, language)
 
 
-def _html(text: str, status: int, language: str) -> Response:
+def html_answer(text: str, status: int, language: str) -> Response:
+    """Return a page as an answer."""
     return HTMLResponse(text, status, headers={**HEADERS, "Content-Language": language})
 
 
-def _language(request: Request) -> str:
+def language_asked(request: Request) -> str:
+    """Return the language of an answer: the one that its address names, else the browser's."""
     asked = request.query_params.get("lang")
     return asked if asked in LANGUAGES else language_of(request.headers.get("accept-language"))
 
 
-def _links(request: Request) -> Links:
+def links_of(request: Request) -> Links:
+    """Return what builds the addresses of an answer, and what its forms carry."""
     root = str(request.scope.get("root_path", ""))
     asked = request.query_params.get("lang")
     return Links(
@@ -140,6 +146,7 @@ def _links(request: Request) -> Links:
         here=quote(request.scope["path"].removeprefix(root), safe="/"),
         query=tuple((name, value) for name, value in request.query_params.multi_items() if name != "lang"),
         asked=asked if asked in LANGUAGES else None,
+        csrf=csrf_token(request),
     )
 
 

@@ -23,6 +23,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "brand.home": {"en": "Leadlight: back to the queue", "es": "Leadlight: volver a la cola"},
     "nav.label": {"en": "Main", "es": "Principal"},
     "nav.queue": {"en": "Lead queue", "es": "Cola de leads"},
+    "nav.logout": {"en": "Sign out", "es": "Salir"},
     "language.label": {"en": "Language", "es": "Idioma"},
     "clock.fixed": {
         "en": "Demo clock: it stands still at {at}, where this history ends.",
@@ -258,7 +259,62 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "Shows again, digit by digit, what was scored and why.",
         "es": "Muestra de nuevo, cifra por cifra, qué se puntuó y por qué.",
     },
+    # --- signing in
+    "login.title": {"en": "Sign in", "es": "Entrar"},
+    "login.text": {
+        "en": "Enter your key. This browser then stays signed in for twelve hours.",
+        "es": "Escriba su clave. Este navegador queda dentro durante doce horas.",
+    },
+    "login.key": {"en": "Key", "es": "Clave"},
+    "login.enter": {"en": "Sign in", "es": "Entrar"},
+    "login.needless": {
+        "en": "This service has no key yet, so everybody on this machine may see everything.",
+        "es": "Este servicio aún no tiene ninguna clave, así que todos en esta máquina pueden verlo todo.",
+    },
+    "login.wrong_key": {
+        "en": "This key is not known here, was revoked or has expired.",
+        "es": "Esta clave no se conoce aquí, se revocó o caducó.",
+    },
+    "login.too_many_wrong_keys": {
+        "en": "Too many wrong keys came from here. Please try again in a minute.",
+        "es": "Llegaron demasiadas claves erróneas desde aquí. Inténtelo de nuevo en un minuto.",
+    },
+    "login.unavailable": {
+        "en": "Keys can't be checked right now. Please try again shortly.",
+        "es": "Ahora no se pueden comprobar las claves. Inténtelo de nuevo en un momento.",
+    },
+    "login.cross_site": {
+        "en": "Another site sent this form. Enter your key here.",
+        "es": "Otro sitio envió este formulario. Escriba su clave aquí.",
+    },
+    "login.too_large": {
+        "en": "This is too long to be a key.",
+        "es": "Esto es demasiado largo para ser una clave.",
+    },
     # --- when a page can't be given
+    "problem.not_allowed.title": {"en": "Your key does not open this page", "es": "Su clave no abre esta página"},
+    "problem.not_allowed.text": {
+        "en": "It was made for programs. Sign in with the key of a rep, an analyst or an admin.",
+        "es": "Se hizo para programas. Entre con la clave de un comercial, un analista o un administrador.",
+    },
+    "problem.wrong_key.title": {"en": "This key opens nothing", "es": "Esta clave no abre nada"},
+    "problem.wrong_key.text": {
+        "en": "It is not known here, was revoked or has expired.",
+        "es": "No se conoce aquí, se revocó o caducó.",
+    },
+    "problem.too_many.title": {"en": "Too many requests", "es": "Demasiadas peticiones"},
+    "problem.too_many.text": {
+        "en": "Please try again in a moment.",
+        "es": "Inténtelo de nuevo en un momento.",
+    },
+    "problem.no_csrf_token.title": {
+        "en": "This was not sent by a page of ours",
+        "es": "Esto no lo envió una página nuestra",
+    },
+    "problem.no_csrf_token.text": {
+        "en": "Nothing was changed. Open the page anew and try again.",
+        "es": "No se cambió nada. Abra de nuevo la página e inténtelo otra vez.",
+    },
     "problem.not_found.title": {"en": "There is no such lead", "es": "Ese lead no existe"},
     "problem.not_found.text": {
         "en": "No lead has the id {lead}. It may have been erased, or the link may be incomplete.",

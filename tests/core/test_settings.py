@@ -7,7 +7,7 @@ from leadlight.core.errors import UsageError
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_shell(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for name in ("HOME", "DATABASE_URL", "TRACKING_URI", "MAX_BODY_BYTES", "MAX_BATCH_BODY_BYTES"):
+    for name in ("HOME", "DATABASE_URL", "TRACKING_URI", "MAX_BODY_BYTES", "MAX_BATCH_BODY_BYTES", "SECRET"):
         monkeypatch.delenv(f"LEADLIGHT_{name}", raising=False)
 
 

@@ -16,6 +16,7 @@ from leadlight.serving.batch import score_history
 from leadlight.serving.champion import Champion, Starting
 from leadlight.serving.desk import Desk
 from leadlight.serving.late_pages import LatePages
+from leadlight.serving.ledger.memory import Memory
 from leadlight.serving.metrics import Metrics
 from leadlight.serving.queue import RankedQueue
 from leadlight.serving.replay import replay
@@ -33,9 +34,10 @@ COMPANY = company()
 
 
 def desk(home: Path, model: TrainedModel) -> Desk:
-    keeper = ReceiptKeeper(ReceiptTable(Database(f"sqlite:///{home / 'leadlight.db'}")), Spool(home / "spool.jsonl"))
-    champion = Champion(lambda: (model, 7))
-    return Desk(Settings(home=home, _env_file=None), CLOCK, champion, keeper, ReceiptIds(CLOCK), Metrics(champion))
+    settings, database = Settings(home=home, _env_file=None), Database(f"sqlite:///{home / 'leadlight.db'}")
+    keeper = ReceiptKeeper(ReceiptTable(database), Spool(home / "spool.jsonl"))
+    champion, memory = Champion(lambda: (model, 7)), Memory(settings, database, lambda: None)
+    return Desk(settings, CLOCK, champion, keeper, ReceiptIds(CLOCK), Metrics(champion), memory)
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_the_document_is_whole(client: TestClient) -> None:
     assert {
         "/v1/score", "/v1/score/batch", "/v1/receipts/{receipt_id}", "/v1/model", "/healthz", "/readyz", "/metrics",
         "/v1/leads/{lead_id}", "/v1/activities", "/v1/stage-changes", "/v1/leads/{lead_id}/decisions",
+        "/v1/outbox", "/v1/outbox/{message_id}/retry",
     } <= set(document["paths"])  # fmt: skip
     references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert references == references & set(document["components"]["schemas"])

@@ -156,7 +156,7 @@ def test_a_sender_who_goes_away_is_no_mistake_of_ours(client: TestClient, caplog
     line = _Line({"type": "http.disconnect"})
     scope = {
         "type": "http", "method": "POST", "path": "/v1/score", "raw_path": b"/v1/score", "query_string": b"",
-        "headers": [], "http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": ("x", 1),
+        "headers": [(b"host", b"x")], "http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": ("x", 1),
         "root_path": "",
     }  # fmt: skip
     asyncio.run(client.app(scope, line.receive, line.send))  # type: ignore[arg-type] # an ASGI application

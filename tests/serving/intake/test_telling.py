@@ -2,73 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select
+from sqlalchemy import select
 
+from crm import START, Clock, activity, count, known_at, rows, settle, tell
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import to_micros
 from leadlight.core.settings import Settings
-from leadlight.serving.app import create_app
-from leadlight.serving.ledger.reading import read_known
-from leadlight.serving.store.schema import ACTIVITIES, ERASURES, LEADS, RECEIPTS, RESCORING, STAGE_CHANGES
-
-START = datetime(2026, 11, 23, 9, tzinfo=UTC)
-
-
-@dataclass
-class Clock:
-    """A clock that goes on when it is told to."""
-
-    time: datetime = field(default=START)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def later(self, **parts: float) -> int:
-        self.time += timedelta(**parts)
-        return to_micros(self.time)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def crm(url: str, tmp_path: Path, model: TrainedModel, clock: Clock) -> Iterator[TestClient]:
-    settings = Settings(home=tmp_path, database_url=url, _env_file=None)
-    app = create_app(settings, clock=clock, model=model, version=7)
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield client
-
-
-def rows(crm: TestClient, query: Any) -> list[Any]:
-    with crm.app.state.desk.memory.database.reading() as connection:
-        return list(connection.execute(query).all())
-
-
-def count(crm: TestClient, table: Any) -> int:
-    return int(rows(crm, select(func.count()).select_from(table))[0][0])
-
-
-def known_at(crm: TestClient, lead_id: str, as_of: int) -> Any:
-    with crm.app.state.desk.memory.database.reading() as connection:
-        return read_known(connection, [lead_id], as_of)
-
-
-def activity(lead_id: str = "L-1", **more: Any) -> dict[str, Any]:
-    return {"lead_id": lead_id, "type": "call", "occurred_at": "2026-11-20T10:00:00Z", **more}
-
-
-def tell(crm: TestClient, *activities: dict[str, Any], **more: Any) -> Any:
-    return crm.post("/v1/activities", json={"activities": list(activities)}, **more)
+from leadlight.serving.store.database import Database
+from leadlight.serving.store.schema import ACTIVITIES, ERASURES, LEADS, RECEIPTS, STAGE_CHANGES
+from waiting import wait_for
 
 
 def test_a_lead_is_told_once_however_often_it_is_sent(crm: TestClient) -> None:
@@ -147,10 +95,8 @@ def test_events_wait_for_a_lead_that_is_told_later(crm: TestClient, clock: Clock
         "errors": [],
         "unknown_leads": ["L-1"],
     }
-    assert count(crm, RESCORING) == 0
     crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
     assert len(known_at(crm, "L-1", clock.later(hours=1)).activities) == 1
-    assert count(crm, RESCORING) == 1
 
 
 def test_a_correction_changes_no_past_moment(crm: TestClient, clock: Clock) -> None:
@@ -260,10 +206,19 @@ def test_an_erased_lead_is_gone_and_can_t_come_back(crm: TestClient, tmp_path: P
 
 def test_an_objection_ends_scoring_until_it_is_withdrawn(crm: TestClient) -> None:
     crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
+    settle(crm)
+    shown = crm.get("/v1/leads/L-1").json()
+    assert shown["score"]["reasons"]
     assert crm.put("/v1/leads/L-1/objection").json() == {"lead_id": "L-1", "objected": True}
-    assert count(crm, RESCORING) == 0
+    tell(crm, activity())
+    settle(crm)
+    record = crm.get("/v1/leads/L-1").json()
+    assert (record["objected"], record["score"], record["activities"]) == (True, None, 1)
+    assert crm.get("/v1/leads").json()["items"] == []
+    assert [row.text for row in rows(crm, select(RECEIPTS.c.text))] == [""]
     assert crm.delete("/v1/leads/L-1/objection").json() == {"lead_id": "L-1", "objected": False}
-    assert count(crm, RESCORING) == 1
+    settle(crm)
+    assert crm.get("/v1/leads/L-1").json()["score"]["score"] >= 0
     assert crm.put("/v1/leads/L-9/objection").status_code == 404
 
 
@@ -287,3 +242,27 @@ def test_stage_changes_that_differ_only_in_the_moment_of_telling_are_one(crm: Te
         crm.post("/v1/stage-changes", json={"stage_changes": [change]})
         clock.later(hours=1)
     assert count(crm, STAGE_CHANGES) == 1
+
+
+def test_nobody_who_was_erased_or_objects_is_scored_from_a_request_either(crm: TestClient) -> None:
+    for lead_id in ("L-1", "L-2", "L-3"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z"})
+    asked = {name: {"lead": {"lead_id": name, "created_at": "2026-11-01T00:00:00Z"}} for name in ("L-1", "L-2", "L-3")}
+    crm.delete("/v1/leads/L-1")
+    crm.put("/v1/leads/L-2/objection")
+    codes = [crm.post("/v1/score", json=one).json().get("code") for one in asked.values()]
+    assert codes == ["erased", "objected", None]
+    items = crm.post("/v1/score/batch", json={"items": list(asked.values())}).json()["items"]
+    assert [item.get("error", {}).get("code") for item in items] == codes
+    crm.delete("/v1/leads/L-2/objection")
+    assert crm.post("/v1/score", json=asked["L-2"]).status_code == 200
+
+
+def test_an_erasure_in_another_process_is_known_soon(crm: TestClient, url: str, tmp_path: Path) -> None:
+    crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
+    other = Database(url)
+    with other.writing() as connection:
+        crm.app.state.desk.memory.ledger.erase(connection, "L-1", 1, 7)
+    other.close()
+    asked = {"lead": {"lead_id": "L-1", "created_at": "2026-11-01T00:00:00Z"}}
+    wait_for(lambda: crm.post("/v1/score", json=asked).status_code == 410)

@@ -1,0 +1,276 @@
+"""What the service tells of stored leads: the ranked queue, one lead, its scores, and all that is held on a person."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from leadlight.core.clock import from_micros
+from leadlight.core.errors import Problem
+from leadlight.serving.api import lead_schemas
+from leadlight.serving.api.answers import JsonAnswer, score_json
+from leadlight.serving.api.intake import Language, LeadId
+from leadlight.serving.api.own import only_own, owner_of
+from leadlight.serving.api.problems import NotNow, Refusal
+from leadlight.serving.api.routes import Reasons, scorer_of
+from leadlight.serving.api.spec import refusals
+from leadlight.serving.desk import Desk
+from leadlight.serving.json_text import members, written
+from leadlight.serving.ledger.erasing import names_of
+from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
+from leadlight.serving.ledger.reading import read_known, read_lead
+from leadlight.serving.operate.plain_error import plain
+from leadlight.serving.pages_data import Band
+from leadlight.serving.reasons import why_of
+from leadlight.serving.scorer import DEFAULT_REASONS
+from leadlight.serving.showing import BadCursor, Filters, Shown, find_page, give_receipts, read_scores
+from leadlight.serving.store.ids import is_receipt_id
+from leadlight.serving.store.schema import (
+    ACTIVITIES,
+    ATTRIBUTE_CHANGES,
+    DECISIONS,
+    LEAD_MOVES,
+    LEADS,
+    OUTBOX,
+    RECEIPTS,
+    SCORES,
+    STAGE_CHANGES,
+)
+from leadlight.serving.words import language_of, say
+
+__all__ = ["install"]
+
+_log = logging.getLogger("leadlight.serving")
+
+_BANDS: Final[dict[str, Band]] = {"hot": "hot", "warm": "warm", "cold": "cold"}
+_MOST_STAGES: Final = 100
+_HELD: Final = (
+    LEADS,
+    LEAD_MOVES,
+    ACTIVITIES,
+    STAGE_CHANGES,
+    ATTRIBUTE_CHANGES,
+    DECISIONS,
+    SCORES,
+    RECEIPTS,
+    OUTBOX,
+)
+
+Filter = Annotated[str | None, Query(max_length=200)]
+Cursor = Annotated[str | None, Query(max_length=1_000, description="next_cursor of the page before")]
+Limit = Annotated[int, Query(ge=1, le=200, description="leads on a page")]
+
+_Found = TypeVar("_Found")
+
+
+def install(routes: APIRouter) -> None:
+    """Add the routes."""
+    told: tuple[tuple[str, Any, Any, tuple[int, ...]], ...] = (
+        ("/v1/leads", queue, lead_schemas.QueueAnswer, (422, 503)),
+        ("/v1/leads/{lead_id}", record, lead_schemas.RecordAnswer, (404, 410, 422, 503)),
+        ("/v1/leads/{lead_id}/scores", scores, lead_schemas.ScoresAnswer, (404, 410, 422, 503)),
+        ("/v1/leads/{lead_id}/export", export, lead_schemas.ExportAnswer, (404, 410, 422, 503)),
+    )
+    for path, call, answer, statuses in told:
+        routes.add_api_route(
+            path, call, methods=["GET"], tags=["leads"], response_model=answer, responses=refusals(*statuses)
+        )
+
+
+async def queue(
+    request: Request,
+    owner: Filter = None,
+    stage: Filter = None,
+    account: Filter = None,
+    band: Annotated[str | None, Query(description="hot, warm or cold")] = None,
+    minimum_score: Annotated[int, Query(ge=0, le=100)] = 0,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    accept_language: Language = None,
+) -> Response:
+    """List open leads, the strongest first, by their last scores; each that is listed has a receipt."""
+    desk, language = _desk(request), language_of(accept_language)
+    scorer = scorer_of(desk)
+    if band is not None and band not in _BANDS:
+        problem = Problem("band", "bad_filter", say("rule.bad_filter", language, known=", ".join(_BANDS)))
+        raise Refusal("request_refused", [problem])
+    own = owner_of(request)
+    if own is not None and owner not in (None, own):
+        return JsonAnswer(_queue_text([], None, scorer.version), language)  # others' leads are nobody's business
+    filters = Filters(own or owner, stage, account, _BANDS.get(band or ""), minimum_score)
+    try:
+        rows, following = await _reading(desk, lambda c: find_page(c, scorer, filters, limit, cursor))
+    except BadCursor:
+        raise _bad_cursor(language) from None
+    shown = await _show(desk, rows, language, DEFAULT_REASONS)
+    items = [_item(scorer.shown_probability(one.answer), one) for one in shown]
+    return JsonAnswer(_queue_text(items, following, scorer.version), language)
+
+
+def _queue_text(items: list[Mapping[str, Any]], following: str | None, version: int) -> bytes:
+    return written({"items": items, "next_cursor": following, "model_version": version})
+
+
+def _item(probability: float | None, shown: Shown) -> Mapping[str, Any]:
+    row, answer = shown.row, shown.answer
+    return {
+        "lead_id": answer.lead_id,
+        "score": answer.score,
+        "grade": answer.grade,
+        "band": answer.band,
+        "probability": probability,
+        "why": [reason.text for reason in why_of(answer.reasons)],
+        "stage": row["stage"],
+        "account_id": row["account_id"],
+        "owner_id": row["owner_id"],
+        "as_of": _time(answer.as_of),
+        "receipt_id": shown.receipt_id,
+    }
+
+
+async def record(
+    request: Request, lead_id: LeadId, reasons: Reasons = DEFAULT_REASONS, accept_language: Language = None
+) -> Response:
+    """Return a lead as it is known now, with its last score."""
+    desk, language = _desk(request), language_of(accept_language)
+    found, row = await _reading(desk, lambda c: _record(c, desk, lead_id))
+    only_own(request, found["owner_id"], lead_id)
+    score = None
+    if row is not None and not found["objected"] and desk.champion.is_ready:
+        [*shown] = await _show(desk, [row], language, reasons)
+        score = shown[0] if shown else None
+    text = b"null"
+    if score is not None:
+        text = score_json(scorer_of(desk), score.answer, score.receipt_id, desk.keeper.degraded)
+    return JsonAnswer(b'{%b,"score":%b}' % (members(found), text), language)
+
+
+def _record(connection: Connection, desk: Desk, asked: str) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+    lead_id = desk.memory.ledger.known(connection, asked)
+    known = read_known(connection, [lead_id], desk.now() + 1, colleagues=False)
+    lead = known.leads[0]
+    changes = sorted(known.attribute_changes, key=lambda row: (row["occurred_at"], row["recorded_at"]))
+    attributes = {**lead["attributes"], **{row["attribute"]: row["value"] for row in changes}}
+    stages = sorted(known.stage_changes, key=lambda row: (row["occurred_at"], row["recorded_at"]), reverse=True)
+    score = read_scores(connection, [lead_id]).get(lead_id)
+    facts = {
+        "lead_id": lead_id,
+        "created_at": _time(lead["created_at"]),
+        "account_id": lead["account_id"],
+        "owner_id": lead["owner_id"],
+        "attributes": {name: value for name, value in attributes.items() if value is not None},
+        "stage": stages[0]["stage"] if stages else None,
+        "stage_changes": [_stage(row) for row in stages[:_MOST_STAGES]],
+        "activities": len(known.activities),
+        "merged": names_of(connection, lead_id)[1:],
+        "objected": lead["objected_at"] is not None,
+    }
+    return facts, score
+
+
+def _stage(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        "stage": row["stage"],
+        "occurred_at": _time(row["occurred_at"]),
+        **{name: row[name] for name in ("reason", "amount", "actor")},
+    }
+
+
+async def scores(
+    request: Request, lead_id: LeadId, limit: Limit = 50, cursor: Cursor = None, accept_language: Language = None
+) -> Response:
+    """Return which scores of a lead were shown or sent, and when; the cursor is the last receipt's id."""
+    desk = _desk(request)
+    if cursor is not None and not is_receipt_id(cursor):
+        raise _bad_cursor(language_of(accept_language))
+    found, owner = await _reading(desk, lambda c: _scores(c, desk, lead_id, limit, cursor))
+    only_own(request, owner, lead_id)
+    return JsonAnswer(written(found), "en")
+
+
+def _bad_cursor(language: str) -> Refusal:
+    return Refusal("request_refused", [Problem("cursor", "bad_cursor", say("rule.bad_cursor", language))])
+
+
+def _scores(
+    connection: Connection, desk: Desk, asked: str, limit: int, before: str | None
+) -> tuple[dict[str, Any], str | None]:
+    lead_id = desk.memory.ledger.known(connection, asked)
+    lead = read_lead(connection, lead_id)
+    assert lead is not None  # the ledger knows it
+    receipts = RECEIPTS.c
+    asked_for = select(
+        receipts.receipt_id, receipts.as_of, receipts.made_at, receipts.score, receipts.model_version
+    ).where(receipts.lead_id.in_(names_of(connection, lead_id)))
+    if before is not None:
+        asked_for = asked_for.where(receipts.receipt_id < before)
+    rows = connection.execute(asked_for.order_by(receipts.receipt_id.desc()).limit(limit + 1)).mappings().all()
+    items = [{**row, "as_of": _time(row["as_of"]), "made_at": _time(row["made_at"])} for row in rows[:limit]]
+    cursor = items[-1]["receipt_id"] if len(rows) > limit else None
+    return {"lead_id": lead_id, "items": items, "next_cursor": cursor}, lead["owner_id"]
+
+
+async def export(request: Request, lead_id: LeadId) -> Response:
+    """Return all that is held on a person, under all ids, versions that no longer count included."""
+    desk = _desk(request)
+    return JsonAnswer(written(await _reading(desk, lambda c: _export(c, desk, lead_id))), "en")
+
+
+def _export(connection: Connection, desk: Desk, asked: str) -> dict[str, Any]:
+    lead_id = desk.memory.ledger.known(connection, asked)
+    names = names_of(connection, lead_id)
+    tables = {}
+    for table in _HELD:
+        columns = [column for column in table.c if column.name not in ("row_id", "identity", "features")]
+        rows = connection.execute(select(*columns).where(table.c.lead_id.in_(names))).mappings()
+        tables[table.name] = [dict(row) for row in rows]
+    return {"lead_id": lead_id, "tables": tables}
+
+
+async def _show(desk: Desk, rows: list[Mapping[str, Any]], language: str, reasons: int) -> list[Shown]:
+    if not rows:
+        return []
+    scorer = scorer_of(desk)
+
+    def job(connection: Connection) -> list[Shown]:
+        return give_receipts(connection, scorer, rows, desk.ids, desk.now(), language=language, reasons=reasons)
+
+    try:
+        shown: list[Shown] = await desk.memory.write(job, changes=False)
+    except (SQLAlchemyError, OSError) as error:
+        raise _unavailable(error) from None
+    desk.metrics.scored(scorer, len(shown))
+    return shown
+
+
+async def _reading(desk: Desk, act: Callable[[Connection], _Found]) -> _Found:
+    try:
+        found: _Found = await run_in_threadpool(desk.memory.read, act)
+    except UnknownLead as error:
+        raise Refusal("no_lead", lead_id=error.context["lead_id"]) from None
+    except ErasedLead:
+        raise Refusal("erased") from None
+    except (SQLAlchemyError, OSError) as error:
+        raise _unavailable(error) from None
+    return found
+
+
+def _unavailable(error: Exception) -> NotNow:
+    _log.warning("the store does not answer: %s", plain(error))
+    return NotNow("unavailable", "detail.store_unavailable")
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def _time(micros: int) -> str:
+    return from_micros(micros).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,416 @@
+"""A history that lies in files, taken into the store: fast, in parts that each stand alone, and as often as one likes.
+
+A part is some accounts with all their leads and all that happened to them, so that nobody is ever scored half. How far
+it came is written in the part's own transaction: whoever runs it again after a crash goes on behind the last part that
+was committed. Rows are told as the ledger tells them, so they are the same whichever way they came.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from leadlight.core.errors import UsageError
+from leadlight.core.history import TABLES, History
+from leadlight.core.privacy import personal_reason
+from leadlight.features.encode import micros_of, positions_of
+from leadlight.serving.ledger.erasing import erase_lead
+from leadlight.serving.ledger.facts import Facts, remember, write_facts
+from leadlight.serving.ledger.jobs import run_jobs
+from leadlight.serving.ledger.persons import Persons, find_persons, token_of
+from leadlight.serving.ledger.sql import parts
+from leadlight.serving.ledger.stale import TIME_PASSED, mark_accounts, mark_leads
+from leadlight.serving.ledger.versions import EVENT_KINDS
+from leadlight.serving.store.database import Database
+from leadlight.serving.store.schema import ERASURES, LEADS, META
+
+__all__ = ["Counts", "import_history"]
+
+Row = dict[str, Any]
+Ints = NDArray[np.int64]
+
+_ROWS_AT_ONCE: Final = 5_000
+_MOST_ROWS: Final = 4 * _ROWS_AT_ONCE
+"""Where an account is larger than that, it is taken in several parts."""
+
+_PAUSE: Final = 0.02
+"""Seconds between two parts in which a service on the same SQLite file gets its turn for sure."""
+
+_CACHE_KIB: Final = 256 * 1024
+"""For SQLite: indexes of digests are written all over, and have to be at hand."""
+
+_MARK: Final = "import:"
+_FORMAT: Final = 1
+"""Raised when parts are cut otherwise: then what was begun before is begun anew."""
+
+
+@dataclass
+class Counts:
+    """What became of a history's rows; the numbers add up to all of them.
+
+    Attributes
+    ----------
+    leads, activities, stage_changes, attribute_changes : int
+        Rows that are new in the store.
+    duplicates : int
+        Rows that were there already.
+    skipped_erased : int
+        Rows of leads that were erased; they are not taken in.
+    """
+
+    leads: int = 0
+    activities: int = 0
+    stage_changes: int = 0
+    attribute_changes: int = 0
+    duplicates: int = 0
+    skipped_erased: int = 0
+
+    def add(self, more: Self) -> None:
+        """Count more rows."""
+        for name, count in asdict(more).items():
+            setattr(self, name, getattr(self, name) + count)
+
+
+def import_history(
+    database: Database,
+    secret: bytes,
+    history: History,
+    *,
+    now: int,
+    progress: Callable[[int, int], object],
+) -> Counts:
+    """Take a history into the store.
+
+    Parameters
+    ----------
+    database : Database
+        A service may be at work on it meanwhile.
+    secret : bytes
+        Tells erased ids; see `leadlight.core.secret.secret_of`.
+    history : History
+        With dates.
+    now : int
+        Microseconds.
+    progress : callable
+        Called with the rows done and all rows, after each part.
+
+    Returns
+    -------
+    Counts
+        Rows that an earlier run which ended early has taken in count as duplicates.
+
+    Raises
+    ------
+    UsageError
+        If it is a flat export.
+    sqlalchemy.exc.SQLAlchemyError, OSError
+        If the database does not answer; what was committed before stays.
+    """
+    if history.is_flat or history.ended_at is None:
+        raise UsageError(
+            "This is a flat export: it says which leads converted, but not what happened when, so there is nothing to "
+            "keep. Export activities and stage changes with their times (README, 'A history with dates'), or train on "
+            "the folder with --data."
+        )
+    return _Import(database, secret, history, now).run(progress)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Places in the order of leads, and the rows of each table that belong to them."""
+
+    first: int
+    after: int
+    leads: list[Row]
+    events: dict[str, list[Row]]
+
+    @property
+    def rows(self) -> int:
+        return len(self.leads) + sum(map(len, self.events.values()))
+
+
+class _Import:
+    def __init__(self, database: Database, secret: bytes, history: History, now: int) -> None:
+        self.database = database
+        self.secret = secret
+        self.history = history
+        self.now = now
+        self.mark = f"{_MARK}{_FORMAT}:{history.fingerprint}"
+        self.frames = {name: getattr(history, name) for name in EVENT_KINDS}
+        ids = history.leads["lead_id"]
+        self.order = _by_account(history.leads["account_id"])
+        place = np.empty(len(ids), np.int64)
+        place[self.order] = np.arange(len(ids))
+        self.rows_of = {
+            name: _Grouped.of(place[positions_of(frame["lead_id"], ids)], len(ids))
+            for name, frame in self.frames.items()
+        }
+        sizes = 1 + sum(np.diff(grouped.start) for grouped in self.rows_of.values())
+        self.rows_before = np.concatenate([[0], np.cumsum(sizes)])
+        self.attributes_at = self._attributes_at()
+
+    def _attributes_at(self) -> Ints:
+        """Return since when each lead's attributes are known."""
+        recorded = micros_of(self.history.leads["recorded_at"])
+        facts = _facts_of(self.history)
+        if any(row["known"] == "exported" for row in facts.attributes if row["name"] not in _moving(self.history)):
+            return np.full_like(recorded, pd.Timestamp(self.history.ended_at).value // 1000)
+        return recorded
+
+    def run(self, progress: Callable[[int, int], object]) -> Counts:
+        begun, erased = self._begin()
+        counts = self._counted_before(begun, erased)
+        all_rows = int(self.rows_before[-1])
+        for first, after in self._cuts(begun):
+            part = self._part(first, after)  # outside the transaction: others may write meanwhile
+            [done] = run_jobs(self.database, [lambda connection, part=part: self._take(connection, part)])
+            if isinstance(done, BaseException):
+                raise done
+            counts.add(done)
+            progress(int(self.rows_before[after]), all_rows)
+            if self.database.is_sqlite:
+                time.sleep(_PAUSE)
+        self._forget_again()
+        return counts
+
+    def _begin(self) -> tuple[int, NDArray[np.bool_]]:
+        """Write down what the mapping said; return how many leads an earlier run took, and who was erased."""
+        with self.database.writing() as connection:
+            if self.database.is_sqlite:
+                connection.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KIB}")
+            write_facts(connection, _facts_of(self.history))
+            begun = connection.execute(select(META.c.value).where(META.c.name == self.mark)).scalar()
+            gone = self._erased(connection)
+        return int(begun or 0), gone
+
+    def _erased(self, connection: Connection) -> NDArray[np.bool_]:
+        """Say which leads, in the order of parts, were erased."""
+        tokens = set(connection.execute(select(ERASURES.c.token)).scalars())
+        if not tokens:
+            return np.zeros(len(self.order), np.bool_)
+        ids = self.history.leads["lead_id"].to_numpy()[self.order]
+        return np.array([token_of(self.secret, str(one)) in tokens for one in ids])
+
+    def _counted_before(self, begun: int, erased: NDArray[np.bool_]) -> Counts:
+        sizes = np.diff(self.rows_before)[:begun]
+        gone = int(sizes[erased[:begun]].sum())
+        return Counts(duplicates=int(sizes.sum()) - gone, skipped_erased=gone)
+
+    def _cuts(self, begun: int) -> Iterator[tuple[int, int]]:
+        """Yield parts as places from and to, cut where an account ends as far as that can be."""
+        codes = pd.factorize(self.history.leads["account_id"].iloc[self.order])[0]
+        starts = np.flatnonzero(np.concatenate([[True], (codes[1:] != codes[:-1]) | (codes[1:] < 0), [True]]))
+        first, n_leads = begun, len(self.order)
+        while first < n_leads:
+            wished = int(np.searchsorted(self.rows_before, self.rows_before[first] + _ROWS_AT_ONCE))
+            most = int(np.searchsorted(self.rows_before, self.rows_before[first] + _MOST_ROWS))
+            after = int(starts[np.searchsorted(starts, min(wished, n_leads))])
+            after = max(first + 1, min(after, most, n_leads))
+            yield first, after
+            first = after
+
+    def _part(self, first: int, after: int) -> _Part:
+        leads = self._lead_rows(first, after)
+        events = {}
+        for name, grouped in self.rows_of.items():
+            rows = _rows_of(self.frames[name].take(grouped.between(first, after)), TABLES[name])
+            if name == "attribute_changes":
+                _encode_values(rows, self._kinds)
+            kind = EVENT_KINDS[name]
+            events[name] = [kind.told(row, self.now) for row in rows]
+        return _Part(first, after, leads, events)
+
+    @property
+    def _kinds(self) -> dict[str, str]:
+        return {attribute.name: attribute.kind for attribute in self.history.attributes}
+
+    def _lead_rows(self, first: int, after: int) -> list[Row]:
+        places = self.order[first:after]
+        frame = self.history.leads.take(places)
+        rows = _rows_of(frame, TABLES["leads"])
+        attributes = _rows_of(frame, _stored(self.history))
+        for row, known, at in zip(rows, attributes, self.attributes_at[places].tolist(), strict=True):
+            row["attributes"] = json.dumps({name: value for name, value in known.items() if value is not None})
+            row["attributes_at"] = at
+            row["touched_at"] = self.now
+        return rows
+
+    def _take(self, connection: Connection, part: _Part) -> Counts:
+        """Take a part in, within one transaction."""
+        persons = find_persons(connection, self.secret, [row["lead_id"] for row in part.leads])
+        counts = Counts()
+        new = [
+            row for row in part.leads if row["lead_id"] not in persons.erased and not _is_there(persons, row["lead_id"])
+        ]
+        colleagues = _accounts_there(connection, {row["account_id"] for row in new} - {None})
+        if new:
+            connection.execute(LEADS.insert(), new)
+        counts.leads = len(new)
+        touched = {row["lead_id"] for row in new}
+        for name, rows in part.events.items():
+            added = self._add_events(connection, name, rows, persons)
+            setattr(counts, name, len(added))
+            touched.update(added)
+        counts.skipped_erased = self._rows_of_erased(part, persons)
+        taken = counts.leads + counts.activities + counts.stage_changes + counts.attribute_changes
+        counts.duplicates = part.rows - counts.skipped_erased - taken
+        earlier = touched - {row["lead_id"] for row in new}
+        mark_leads(connection, touched, self.now, TIME_PASSED)
+        mark_accounts(connection, colleagues | {persons.account[one] for one in earlier}, self.now)
+        for some in parts(sorted(earlier)):
+            connection.execute(LEADS.update().where(LEADS.c.lead_id.in_(some)).values(touched_at=self.now))
+        remember(connection, self.mark, str(part.after))
+        return counts
+
+    def _add_events(self, connection: Connection, name: str, rows: list[Row], persons: Persons) -> list[str]:
+        """Append events; return the lead of each that was new."""
+        kind = EVENT_KINDS[name]
+        taken = [row for row in rows if row["lead_id"] not in persons.erased] if persons.erased else rows
+        if any(one != persons.current[one] for one in persons.current):
+            taken = [self._as_told_today(name, row, persons) for row in taken]
+        added = kind.append(connection, taken, self.now)
+        return [row["lead_id"] for row, new in zip(taken, added, strict=True) if new]
+
+    def _as_told_today(self, name: str, row: Row, persons: Persons) -> Row:
+        """Return an event of a merged lead as the surviving lead's; see `leadlight.serving.ledger.merging`."""
+        current = persons.current[row["lead_id"]]
+        if current == row["lead_id"]:
+            return row
+        moved = {**row, "lead_id": current, "recorded_at": None}
+        if name == "stage_changes" and current in persons.created:
+            moved["occurred_at"] = max(row["occurred_at"], persons.created[current])
+        return EVENT_KINDS[name].told(moved, self.now)
+
+    def _rows_of_erased(self, part: _Part, persons: Persons) -> int:
+        if not persons.erased:
+            return 0
+        tables = [part.leads, *part.events.values()]
+        return sum(row["lead_id"] in persons.erased for rows in tables for row in rows)
+
+    def _forget_again(self) -> None:
+        """Erase who was erased while their part was on its way: where many may write, neither sees the other."""
+        with self.database.writing() as connection:
+            found = self._erased(connection)
+            ids = self.history.leads["lead_id"].to_numpy()[self.order[found]]
+            for some in parts([str(one) for one in ids]):
+                for lead_id in (
+                    connection.execute(select(LEADS.c.lead_id).where(LEADS.c.lead_id.in_(some))).scalars().all()
+                ):
+                    erase_lead(connection, self.secret, lead_id, self.now, 0)
+
+
+@dataclass(frozen=True)
+class _Grouped:
+    """Rows of a table, grouped by their lead's place; within one in the order of the file."""
+
+    start: Ints
+    order: Ints
+
+    @classmethod
+    def of(cls, place: Ints, n_leads: int) -> Self:
+        start = np.concatenate([[0], np.cumsum(np.bincount(place, minlength=n_leads))])
+        return cls(start.astype(np.int64), np.argsort(place, kind="stable"))
+
+    def between(self, first: int, after: int) -> Ints:
+        return self.order[self.start[first] : self.start[after]]
+
+
+def _by_account(accounts: pd.Series[str]) -> Ints:
+    """Return the leads' rows so that those of an account follow each other; else as they come."""
+    codes, known = pd.factorize(accounts)
+    first_row = np.full(len(known) + 1, len(codes), np.int64)
+    np.minimum.at(first_row, codes, np.arange(len(codes)))
+    turn = np.where(codes < 0, np.arange(len(codes)), first_row[codes])
+    return np.argsort(turn, kind="stable")
+
+
+def _rows_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[Row]:
+    """Return a frame as plain rows: times as microseconds, None where there is nothing."""
+    if not columns:
+        return [{} for _ in range(len(frame))]
+    cells = [_cells(frame[column]) for column in columns]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def _cells(column: pd.Series[Any]) -> list[Any]:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return micros_of(column).tolist()
+    if column.dtype == np.float64:
+        return [None if value != value else value for value in column.tolist()]
+    return pa.array(column, pa.large_string(), from_pandas=True).to_pylist()
+
+
+def _encode_values(rows: list[Row], kinds: dict[str, str]) -> None:
+    """Write the values of attributes as the store keeps them; one that several rows share is written once."""
+    spelled: dict[tuple[str, str | None], str] = {}
+    for row in rows:
+        kind, value = kinds[row["attribute"]], row["value"]
+        text = spelled.get((kind, value))
+        if text is None:
+            said = value if value is None or kind == "category" else float(value)
+            text = spelled[kind, value] = json.dumps(said)
+        row["value"] = text
+
+
+def _moving(history: History) -> set[str]:
+    return {attribute.name for attribute in history.attributes if attribute.known == "dated"}
+
+
+def _stored(history: History) -> tuple[str, ...]:
+    """Return the attributes whose value in ``leads`` counts; a column of one value too, as later leads may differ."""
+    moving = _moving(history)
+    return tuple(str(name) for name in history.leads if name not in TABLES["leads"] and name not in moving)
+
+
+def _facts_of(history: History) -> Facts:
+    """Return what the mapping said that no row can say."""
+    described = {
+        one.name: {
+            "name": one.name,
+            "kind": one.kind,
+            "known": (one.answered or "exported") if one.known == "dated" else one.known,
+            "label": one.label,
+        }
+        for one in history.attributes
+    }
+    for name in _stored(history):  # of one value: the door took it for no attribute, and says no more of it
+        kind = "number" if history.leads[name].dtype == np.float64 else "category"
+        described.setdefault(name, {"name": name, "kind": kind, "known": "exported", "label": name})
+    return Facts(
+        attributes=tuple(described.values()),
+        doers=dict(history.doers),
+        not_personal=frozenset(name for name in described if _looks_personal(history, name)),
+        until=int(pd.Timestamp(history.ended_at).value // 1000),
+    )
+
+
+def _looks_personal(history: History, name: str) -> bool:
+    """Tell what the door would have kept out, had the mapping not said that it is no personal data."""
+    changes = history.attribute_changes
+    values = changes["value"][changes["attribute"] == name] if name in _moving(history) else history.leads[name]
+    if values.dtype == np.float64:
+        values = values.dropna().map(str).astype("str")
+    text = pa.chunked_array([pa.array(values, pa.large_string(), from_pandas=True)])
+    return personal_reason(name, text) is not None
+
+
+def _is_there(persons: Persons, lead_id: str) -> bool:
+    return persons.is_known(lead_id) or persons.current[lead_id] != lead_id
+
+
+def _accounts_there(connection: Connection, accounts: set[Any]) -> set[str | None]:
+    """Return which accounts have leads already."""
+    found: set[str | None] = set()
+    for part in parts(sorted(accounts)):
+        asked = select(LEADS.c.account_id).where(LEADS.c.account_id.in_(part)).distinct()
+        found.update(connection.execute(asked).scalars())
+    return found

@@ -1,0 +1,231 @@
+"""Putting a backup back: all of it, in one transaction, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from leadlight.core.errors import BrokenBackup, Unavailable, UsageError
+from leadlight.core.settings import Settings
+from leadlight.serving.operate.archive import Archive
+from leadlight.serving.operate.home_files import StagedFiles, stage
+from leadlight.serving.operate.loading import continue_numbers, load_table
+from leadlight.serving.operate.manifest import SECRET, Manifest, read_manifest, secret_fingerprint
+from leadlight.serving.operate.plain_error import plain
+from leadlight.serving.store.database import Database
+from leadlight.serving.store.erasure_journal import JOURNAL_FILE, ErasureJournal
+from leadlight.serving.store.schema import ERASURES, META, METADATA
+from leadlight.serving.store.upgrade import NEWEST, alone, revision_of, walk
+
+__all__ = ["Reapply", "Restored", "restore"]
+
+Reapply = Callable[[Connection, set[str]], int]
+"""Erases the leads of these tokens, within the connection's transaction, and returns how many it found."""
+
+_VERSION_TABLE: Final = "alembic_version"
+_WAIT: Final = "30s"
+"""How long PostgreSQL waits for others to let go of the tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        Of the backup.
+    revision : str
+        The step that the tables stand at now.
+    forgotten : int
+        Erasures that the backup did not know of and that were made again.
+    erased : int
+        Leads that this took out.
+    lacks_secret : bool
+        Whether the backup was made with a ``secret.key`` that is not in this home: without it neither erased ids nor
+        sessions can be told.
+    """
+
+    manifest: Manifest
+    revision: str
+    forgotten: int
+    erased: int
+    lacks_secret: bool
+
+
+def restore(settings: Settings, path: Path, *, replace: bool = False, reapply: Reapply | None = None) -> Restored:
+    """Put a backup into the settings' database and home.
+
+    It is read and held against its manifest first; what is torn, truncated or altered is refused before anything is
+    written. Then the tables are made as they stood when it was taken, filled, brought up to date, and rid of all who
+    were erased since, in one transaction; after that the champion is put in its place.
+
+    Parameters
+    ----------
+    settings : Settings
+    path : Path
+        The backup.
+    replace : bool
+        Give up what the database and the home hold now.
+    reapply : callable, optional
+        Needed where the journal of this home, or the database that is replaced, knows erasures that the backup does
+        not.
+
+    Raises
+    ------
+    BrokenBackup
+        If it is not whole, or not as it was written.
+    UsageError
+        If something would be lost and ``replace`` is not set.
+    Unavailable
+        If the file or the database is not there, or the secret that erasures hang on.
+    ModelContractError
+        If a newer release keeps this database.
+    """
+    with _named(path), path.open("rb") as file:
+        archive = Archive(file)
+        manifest = read_manifest(archive)
+        with stage(archive, manifest, settings, replace=replace) as files:
+            secret = _secret_fits(settings, manifest, files)
+            found = _into_database(Database(settings.database), archive, manifest, settings, replace, reapply, secret)
+            files.put_in_place()
+    return Restored(manifest, NEWEST, *found, lacks_secret=not secret)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which file it is that is broken."""
+    try:
+        yield
+    except BrokenBackup as error:
+        raise BrokenBackup(f"{path} was not restored: {error}", error.problems) from None
+
+
+def _secret_fits(settings: Settings, manifest: Manifest, files: StagedFiles) -> bool:
+    """Return whether the home has the secret of the backup, or will have it; refuse another one."""
+    path = settings.home_path / SECRET
+    here = secret_fingerprint(path.read_bytes()) if path.exists() else None
+    if manifest.secret is None or here == manifest.secret:
+        return True
+    if not files.has(SECRET):
+        if here is None:
+            return False
+        raise UsageError(
+            f"{path} is not the secret that the backup was made with, so those erased before could not be told. Put "
+            "the old home's secret.key there, or move this one away to restore without it."
+        )
+    if here is not None and _journal(settings).read():
+        raise UsageError(
+            f"The backup brings another secret.key, under which the erasures in {JOURNAL_FILE} of "
+            f"{settings.home_path} can't be told. Restore into a home of its own, or move both files away."
+        )
+    return True
+
+
+def _journal(settings: Settings) -> ErasureJournal:
+    return ErasureJournal(settings.home_path / JOURNAL_FILE)
+
+
+def _into_database(
+    database: Database,
+    archive: Archive,
+    manifest: Manifest,
+    settings: Settings,
+    replace: bool,
+    reapply: Reapply | None,
+    has_secret: bool,
+) -> tuple[int, int]:
+    engine = database.unopened()
+    try:
+        with alone(engine) as connection:
+            _make_way(engine, connection)
+            erased_here = _clear(connection, replace)
+            walk(connection, manifest.revision)
+            for table in manifest.tables:
+                with archive.open(table.member.name) as packed:
+                    load_table(connection, table, packed)
+            walk(connection)
+            tokens = _forgotten_since(connection, erased_here, _journal(settings).read())
+            erased = _erase_again(connection, tokens, reapply, has_secret) if tokens else 0
+            continue_numbers(connection)
+            return len(tokens), erased
+    except SQLAlchemyError as error:
+        raise Unavailable(
+            f"The database did not take the backup and is as it was before: {plain(error)}. Check "
+            "LEADLIGHT_DATABASE_URL, and stop the service that uses it."
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def _make_way(engine: Engine, connection: Connection) -> None:
+    """Wait neither too briefly for a large table, nor for ever for a service that uses the tables."""
+    if engine.dialect.name != "sqlite":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT}'")
+
+
+def _clear(connection: Connection, replace: bool) -> dict[str, int]:
+    """Take away the tables that are there; return the erasures that they knew of."""
+    if (stands_at := revision_of(connection)) is not None and stands_at > NEWEST:
+        walk(connection)  # says that a newer release has it
+    quote = connection.dialect.identifier_preparer.quote
+    there = set(inspect(connection).get_table_names())
+    ours = [table.name for table in METADATA.sorted_tables if table.name in there]
+    if ours and connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"LOCK TABLE {', '.join(map(quote, ours))} IN ACCESS EXCLUSIVE MODE")
+    if not replace:
+        _refuse_to_lose({name: _count(connection, quote(name)) for name in ours if name != META.name})
+    erased: dict[str, int] = {}
+    if ERASURES.name in ours:
+        erased = _erasures(connection)
+    for name in [*ours, *({_VERSION_TABLE} & there)]:
+        connection.exec_driver_sql(f"DROP TABLE {quote(name)}")
+    return erased
+
+
+def _count(connection: Connection, table: str) -> int:
+    found: int = connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+    return found
+
+
+def _refuse_to_lose(rows: Mapping[str, int]) -> None:
+    held = [f"{count:,} {name.replace('_', ' ')}" for name, count in rows.items() if count]
+    if held:
+        raise UsageError(
+            f"The database is not empty: it holds {', '.join(held)}. Name another with LEADLIGHT_DATABASE_URL, or give "
+            "all that up with --replace."
+        )
+
+
+def _forgotten_since(connection: Connection, *known: Mapping[str, int]) -> set[str]:
+    """Return the tokens whose erasure the restored tables do not know of, or know an earlier one of.
+
+    They are told by the tables, not by the backup's time: an erasure may have been written to the journal just before
+    the snapshot and committed just after it, and clocks are set back.
+    """
+    if not any(known):
+        return set()
+    there = _erasures(connection)
+    return {token for some in known for token, at in some.items() if there.get(token, at - 1) < at}
+
+
+def _erasures(connection: Connection) -> dict[str, int]:
+    return dict(connection.execute(select(ERASURES.c.token, ERASURES.c.erased_at)).all())
+
+
+def _erase_again(connection: Connection, tokens: set[str], reapply: Reapply | None, has_secret: bool) -> int:
+    if not has_secret:
+        raise Unavailable(
+            f"{len(tokens):,} leads were erased since the backup, and can't be told without the secret.key of the home "
+            "that it was made in. Put that file into this home, then restore again."
+        )
+    if reapply is None:
+        raise Unavailable(f"{len(tokens):,} leads were erased since the backup, and nothing here erases them again.")
+    return reapply(connection, tokens)

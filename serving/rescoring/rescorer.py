@@ -1,0 +1,210 @@
+"""The rescorer: a thread that keeps stored scores up to date, beside those of other processes on the same store."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from leadlight.core.clock import DAY, Clock, to_micros
+from leadlight.serving.champion import Champion
+from leadlight.serving.ledger.idempotency import forget_old_keys
+from leadlight.serving.ledger.reading import Known, read_known
+from leadlight.serving.operate.plain_error import plain
+from leadlight.serving.rescoring import claims as lists
+from leadlight.serving.rescoring.scoring import Fresh, looks_at_accounts, score_known
+from leadlight.serving.rescoring.writing import Teller, write_scores
+from leadlight.serving.scorer import Scorer
+from leadlight.serving.store.database import Database
+from leadlight.serving.store.schema import RESCORING
+
+__all__ = ["Rescorer", "Waiting"]
+
+_AT_ONCE: Final = 256
+"""Leads that are claimed, scored and written together."""
+
+_ACCOUNTS_AT_ONCE: Final = 8
+_SWEPT: Final = 2_000
+_PAUSE: Final = 0.5
+"""Seconds after which it looks by itself: other processes may have listed leads."""
+
+_AFTER_TROUBLE: Final = 2.0
+_HOUSEKEEPING: Final = 600.0
+
+_log = logging.getLogger("leadlight.serving.rescoring")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is still to be scored.
+
+    Attributes
+    ----------
+    leads : int
+    oldest : int or None
+        Microseconds: since when the longest waiting change of a lead itself waits; None: none does.
+    """
+
+    leads: int
+    oldest: int | None
+
+    @classmethod
+    def read(cls, connection: Connection) -> Waiting:
+        """Count what waits."""
+        count = connection.execute(select(func.count()).select_from(RESCORING)).scalar_one()
+        oldest = connection.execute(select(func.min(RESCORING.c.since)).where(RESCORING.c.urgency == 0)).scalar_one()
+        return cls(count, oldest)
+
+
+class Rescorer:
+    """Scores what is out of date.
+
+    Parameters
+    ----------
+    database : Database
+    champion : Champion
+    clock : Clock
+    teller : Teller or None
+        None where the CRM is told nothing.
+    told : callable
+        Called after messages were put into the outbox.
+    seconds : callable
+        The machine's clock, seconds since 1970: leases run in real time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        champion: Champion,
+        clock: Clock,
+        *,
+        teller: Teller | None = None,
+        told: Callable[[], object] = lambda: None,
+        seconds: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._champion = champion
+        self._clock = clock
+        self._teller = teller
+        self._told = told
+        self._seconds = seconds
+        self._wake = Event()
+        self._stopping = False
+        self._cleaned = 0.0
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread = Thread(target=self._run, name="rescoring", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that something changed; it may be called from anywhere."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish what is being scored, and end."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                busy = self._champion.is_ready and self.turn()
+            except (SQLAlchemyError, OSError) as error:
+                _log.warning("rescoring waits for the database: %s", plain(error))
+                self._rest(_AFTER_TROUBLE)
+                continue
+            except Exception:  # one bad lead must not end the scoring of all others
+                _log.exception("rescoring failed; it goes on")
+                self._rest(_AFTER_TROUBLE)
+                continue
+            if not busy:
+                self._rest(_PAUSE)
+
+    def _rest(self, seconds: float) -> None:
+        self._wake.wait(seconds)
+        self._wake.clear()
+
+    def turn(self) -> bool:
+        """Do one round of work; return whether there was any.
+
+        The most urgent leads go first, then one account's leads are listed, then what is old: so one account of ten
+        thousand leads delays no other lead.
+        """
+        scorer = self._champion.scorer
+        worked = self._score_some(scorer)
+        listed = self._list_accounts(scorer)
+        if worked or listed:
+            return True
+        self._clean()
+        return self._sweep(scorer) > 0
+
+    def _now(self) -> int:
+        return to_micros(self._clock.now())
+
+    def _machine(self) -> int:
+        return int(self._seconds() * 1_000_000)
+
+    def _score_some(self, scorer: Scorer) -> bool:
+        with self._database.writing() as connection:
+            claimed = lists.claim_leads(connection, _AT_ONCE, self._machine())
+        if not claimed:
+            return False
+        as_of = self._now() + 1  # what was told this very microsecond counts
+        with self._database.reading() as connection:
+            known = read_known(connection, sorted(claimed), as_of, colleagues=looks_at_accounts(scorer))
+        fresh = self._scored(scorer, known, as_of)
+        with self._database.writing() as connection:
+            still = lists.held(connection, claimed)
+            fresh = [one for one in fresh if one.lead_id in still]
+            write_scores(connection, scorer, fresh)
+            told = self._teller.tell(connection, scorer, fresh, self._now()) if self._teller else 0
+            lists.finish_leads(connection, claimed)
+        if told:
+            self._told()
+        return True
+
+    def _scored(self, scorer: Scorer, known: Known, as_of: int) -> list[Fresh]:
+        try:
+            return score_known(scorer, known, as_of)
+        except Exception:
+            _log.exception("%d leads could not be scored together; each is tried alone", known.asked)
+        fresh: list[Fresh] = []
+        for lead in known.leads[: known.asked]:
+            alone = Known([lead, *(one for one in known.leads if one is not lead)], 1)
+            alone.activities, alone.stage_changes = known.activities, known.stage_changes
+            alone.attribute_changes = known.attribute_changes
+            try:
+                fresh += score_known(scorer, alone, as_of)
+            except Exception:  # it keeps its score before, and is named by nothing but the log's count
+                _log.exception("a lead could not be scored")
+        return fresh
+
+    def _list_accounts(self, scorer: Scorer) -> bool:
+        with self._database.writing() as connection:
+            claimed = lists.claim_accounts(connection, _ACCOUNTS_AT_ONCE, self._machine())
+            if looks_at_accounts(scorer):
+                for account_id in sorted(claimed):
+                    lists.put_account_on_list(connection, account_id, self._machine())
+            lists.finish_accounts(connection, claimed)
+        return bool(claimed)
+
+    def _sweep(self, scorer: Scorer) -> int:
+        with self._database.writing() as connection:
+            return lists.sweep(connection, scorer.version, self._now() - DAY, _SWEPT, self._machine())
+
+    def _clean(self) -> None:
+        """Forget answers kept for retries, now and then."""
+        if self._seconds() - self._cleaned >= _HOUSEKEEPING:
+            with self._database.writing() as connection:
+                forget_old_keys(connection, self._now())
+            self._cleaned = self._seconds()

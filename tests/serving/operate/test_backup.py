@@ -1,0 +1,443 @@
+"""A backup is the whole store, in one file, that goes back into any database or is refused."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace as changed
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, delete, func, insert, select, text
+
+from databases import KINDS, database_url
+from filled import everything, fill
+from leadlight.core.artifact import TrainedModel
+from leadlight.core.clock import FixedClock
+from leadlight.core.errors import BrokenBackup, ModelContractError, Unavailable, UsageError
+from leadlight.core.registry import cached_champion
+from leadlight.core.settings import Settings
+from leadlight.serving.operate.backup import back_up
+from leadlight.serving.operate.restore import Restored, restore
+from leadlight.serving.store.database import Database
+from leadlight.serving.store.erasure_journal import ErasureJournal
+from leadlight.serving.store.receipts import Slip
+from leadlight.serving.store.schema import ERASURES, LEADS, METADATA, OUTBOX, RECEIPTS
+from leadlight.serving.store.spool import SPOOL_FILE, Spool
+from leadlight.serving.store.upgrade import NEWEST, revision_of, upgrade
+from models import save_champion
+
+CLOCK = FixedClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
+
+
+def settings_of(home: Path, url: str) -> Settings:
+    return Settings(home=home, database_url=url, _env_file=None)
+
+
+@pytest.fixture
+def old(tmp_path: Path, url: str) -> Settings:
+    """A home with a database that holds something everywhere."""
+    settings = settings_of(tmp_path / "old", url)
+    settings.home_path.mkdir()
+    database = Database(url)
+    with database.writing() as connection:
+        fill(connection)
+    database.close()
+    return settings
+
+
+@pytest.fixture(params=KINDS)
+def new(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """An empty home with an empty database of each kind."""
+    (tmp_path / "new").mkdir()
+    with database_url(request.param, tmp_path / "new") as made:
+        yield settings_of(tmp_path / "new", made)
+
+
+def rows_of(settings: Settings) -> object:
+    database = Database(settings.database)
+    try:
+        return everything(database)
+    finally:
+        database.close()
+
+
+def is_untouched(settings: Settings) -> bool:
+    engine = Database(settings.database).unopened()
+    with engine.connect() as connection:
+        found = revision_of(connection)
+    engine.dispose()
+    return found is None and {p.name for p in settings.home_path.iterdir()} <= {"leadlight.db"}
+
+
+def test_every_row_of_every_table_comes_back_whatever_the_two_databases(
+    old: Settings, new: Settings, model: TrainedModel, tmp_path: Path
+) -> None:
+    save_champion(model, old.home_path)
+    out = tmp_path / "b.tar"
+    manifest = back_up(old, out, clock=CLOCK)
+    assert manifest.rows == {table.name: 20 for table in METADATA.sorted_tables}
+    assert out.stat().st_mode & 0o777 == 0o600
+    done = restore(new, out)
+    assert (done.revision, done.forgotten, done.lacks_secret) == (NEWEST, 0, False)
+    assert rows_of(new) == rows_of(old)
+    assert cached_champion(new)[1] == 7
+
+
+def test_numbers_go_on_after_the_highest(old: Settings, new: Settings, tmp_path: Path) -> None:
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    restore(new, tmp_path / "b.tar")
+    database = Database(new.database)
+    for table in METADATA.sorted_tables:
+        counted = table.autoincrement_column
+        if counted is None:
+            continue
+        with database.writing() as connection:
+            highest = connection.execute(select(func.max(counted))).scalar_one()
+            row = dict(connection.execute(select(table).limit(1)).mappings().one())
+            row |= {c.name: "one more" for c in table.columns if c.unique or c.name == "identity"}
+            del row[counted.name]
+            made = connection.execute(insert(table).values(row).returning(counted)).scalar_one()
+        assert made == highest + 1
+    database.close()
+
+
+def test_an_empty_store_is_backed_up_too(url: str, new: Settings, tmp_path: Path) -> None:
+    back_up(settings_of(tmp_path, url), tmp_path / "b.tar", clock=CLOCK)
+    restore(new, tmp_path / "b.tar")
+    database = Database(new.database)
+    with database.writing() as connection:
+        number = connection.execute(insert(OUTBOX).values(one_message()).returning(OUTBOX.c.number)).scalar_one()
+    database.close()
+    assert number == 1
+
+
+def one_message() -> dict[str, object]:
+    values = dict.fromkeys(("created_at", "next_attempt_at", "attempts", "claimed_until"), 0)
+    return {"message_id": "m", "lead_id": "L", "payload": "{}", "state": "waiting", **values}
+
+
+def test_it_is_one_moment_while_others_write(url: str, new: Settings, tmp_path: Path) -> None:
+    """Each transaction puts a lead and its receipt in: no backup may hold one without the other."""
+    database, stop = Database(url), threading.Event()
+    database.open()
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            with database.writing() as connection:
+                connection.execute(insert(RECEIPTS).values(receipt(number)))
+                connection.execute(insert(LEADS).values(lead(f"L-{number}")))
+            number += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for turn in range(5):
+            manifest = back_up(settings_of(tmp_path, url), tmp_path / f"{turn}.tar", clock=CLOCK)
+            assert manifest.rows["leads"] == manifest.rows["receipts"]
+    finally:
+        stop.set()
+        writer.join()
+        database.close()
+    restore(new, tmp_path / "4.tar")
+
+
+def lead(lead_id: str) -> dict[str, object]:
+    values = dict.fromkeys(("created_at", "recorded_at", "attributes_at", "touched_at"), 1)
+    return {"lead_id": lead_id, "attributes": "{}", **values}
+
+
+def receipt(number: int) -> dict[str, object]:
+    numbers = {"as_of": 1, "made_at": 1, "model_version": 1, "schema_version": 1}
+    return {"receipt_id": f"{number:026}", "lead_id": "L", "agreement_version": "v", "text": "{}", **numbers}
+
+
+def test_receipts_that_wait_in_the_spool_are_in_it(old: Settings, new: Settings, tmp_path: Path) -> None:
+    waiting = Slip.of(json.dumps({"receipt_id": "W", "lead_id": "L", **WAITING}))
+    Spool(old.home_path / SPOOL_FILE).add([waiting])
+    manifest = back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    assert manifest.rows["receipts"] == 21
+    restore(new, tmp_path / "b.tar")
+    assert rows_of(new) == rows_of(old)
+
+
+WAITING = {"as_of": 1, "made_at": 2, "model_version": 3, "agreement_version": "v", "schema_version": 1, "score": 5}
+
+
+def test_a_store_that_holds_something_is_not_given_up_unasked(old: Settings, new: Settings, tmp_path: Path) -> None:
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    database = Database(new.database)
+    with database.writing() as connection:
+        connection.execute(insert(LEADS).values(lead("precious")))
+    database.close()
+    before = rows_of(new)
+    with pytest.raises(UsageError, match=r"1 leads.*--replace"):
+        restore(new, tmp_path / "b.tar")
+    assert rows_of(new) == before
+    restore(new, tmp_path / "b.tar", replace=True)
+    assert rows_of(new) == rows_of(old)
+
+
+def test_another_champion_is_not_given_up_unasked(
+    old: Settings, new: Settings, model: TrainedModel, tmp_path: Path
+) -> None:
+    save_champion(model, old.home_path)
+    save_champion(model, new.home_path, version=8)
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    with pytest.raises(UsageError, match="champion"):
+        restore(new, tmp_path / "b.tar")
+    assert cached_champion(new)[1] == 8
+    restore(new, tmp_path / "b.tar", replace=True)
+    assert cached_champion(new)[1] == 7
+    assert [p.name for p in new.home_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_backup_that_ends_early_is_refused_whole(old: Settings, tmp_path: Path) -> None:
+    whole = backup_bytes(old, tmp_path)
+    for end in [0, 1, 511, 512, *range(1_000, len(whole), 1_777), len(whole) - 1]:
+        refused(tmp_path, whole[:end])
+    refused(tmp_path, whole + b"\0")
+    refused(tmp_path, b"no archive at all " * 100)
+
+
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_a_backup_with_one_altered_byte_is_refused_whole(old: Settings, tmp_path: Path, shift: int) -> None:
+    whole = backup_bytes(old, tmp_path)
+    for place in range(shift * 13, len(whole), 97):
+        refused(tmp_path, whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+
+
+def backup_bytes(settings: Settings, folder: Path) -> bytes:
+    back_up(settings, folder / "b.tar", clock=CLOCK)
+    return (folder / "b.tar").read_bytes()
+
+
+def refused(folder: Path, content: bytes) -> None:
+    empty = settings_of(folder / "empty", f"sqlite:///{folder / 'empty' / 'leadlight.db'}")
+    (folder / "altered.tar").write_bytes(content)
+    with pytest.raises(BrokenBackup, match=r"altered\.tar was not restored"):
+        restore(empty, folder / "altered.tar")
+    assert not empty.home_path.exists()
+
+
+def test_any_tar_unpacks_it(old: Settings, tmp_path: Path) -> None:
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    with tarfile.open(tmp_path / "b.tar") as archive:
+        names = archive.getnames()
+        file = archive.extractfile("manifest.json")
+        assert file is not None
+        assert json.load(file)["revision"] == NEWEST
+    assert {f"tables/{table.name}.jsonl.gz" for table in METADATA.sorted_tables} < set(names)
+
+
+def test_a_failure_midway_leaves_the_database_as_it_was(old: Settings, new: Settings, tmp_path: Path) -> None:
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    restore(new, tmp_path / "b.tar")
+    ErasureJournal(new.home_path / "erasures.jsonl").add(["t"], 5)
+    before = rows_of(new)
+
+    def fail(connection: Connection, tokens: set[str]) -> int:
+        connection.execute(delete(LEADS))
+        raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        restore(new, tmp_path / "b.tar", replace=True, reapply=fail)
+    assert rows_of(new) == before
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "b.tar").write_bytes(b"the one of yesterday")
+    broken = settings_of(tmp_path, f"sqlite:///{tmp_path / 'leadlight.db'}")
+    (tmp_path / "leadlight.db").write_bytes(b"no database " * 1000)
+    with pytest.raises(Unavailable, match="database does not answer"):
+        back_up(broken, tmp_path / "b.tar", clock=CLOCK)
+    assert (tmp_path / "b.tar").read_bytes() == b"the one of yesterday"
+    assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".part")] == []
+
+
+def test_a_backup_of_an_earlier_step_is_restored_into_that_step_and_upgraded(
+    new: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the release before would have written it: its tables alone, its columns alone."""
+    old = settings_of(tmp_path / "old", f"sqlite:///{tmp_path / 'old.db'}")
+    engine = Database(old.database).unopened()
+    upgrade(engine, "0001")
+    columns = ("receipt_id", "lead_id", "as_of", "made_at", "model_version", "agreement_version", "schema_version")
+    with engine.begin() as connection:
+        connection.execute(
+            text(f"INSERT INTO receipts ({', '.join(columns)}, receipt) VALUES (:id, 'L', 1, 2, 3, 'v', 1, :text)"),
+            [{"id": f"{i:026}", "text": json.dumps({"score": i})} for i in range(30)],
+        )
+    engine.dispose()
+    write_at_step(old, "0001", {"receipts": (*columns, "receipt")}, tmp_path / "b.tar")
+    done = restore(new, tmp_path / "b.tar")
+    assert (done.manifest.revision, done.revision) == ("0001", NEWEST)
+    database = Database(new.database)
+    with database.reading() as connection:
+        scores = connection.execute(select(RECEIPTS.c.score).order_by(RECEIPTS.c.receipt_id)).scalars().all()
+    database.close()
+    assert scores == list(range(30))
+
+
+def write_at_step(old: Settings, step: str, tables: dict[str, tuple[str, ...]], out: Path) -> None:
+    import gzip
+
+    from leadlight.serving.operate.archive import ArchiveWriter
+    from leadlight.serving.operate.manifest import Manifest, TableMember, write_manifest
+    from leadlight.serving.operate.rows import line_of
+
+    engine = Database(old.database).unopened()
+    with out.open("w+b") as file, engine.connect() as connection:
+        archive, members = ArchiveWriter(file, 0), []
+        for name, columns in tables.items():
+            rows = connection.execute(text(f"SELECT {', '.join(columns)} FROM {name}")).all()
+            with archive.member(f"tables/{name}.jsonl.gz") as member:
+                member.write(gzip.compress("".join(line_of(row) + "\n" for row in rows).encode()))
+            members.append(TableMember(name, columns, len(rows), archive.members[-1]))
+        write_manifest(archive, Manifest("0.0.9", step, 5, None, tuple(members), ()))
+        archive.close()
+    engine.dispose()
+
+
+def test_a_backup_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    old = settings_of(tmp_path / "old", f"sqlite:///{tmp_path / 'old.db'}")
+    Database(old.database).open()
+    write_at_step(old, "9999", {}, tmp_path / "b.tar")
+    with pytest.raises(BrokenBackup, match=r"newer release.*9999"):
+        restore(settings_of(tmp_path / "new", f"sqlite:///{tmp_path / 'new.db'}"), tmp_path / "b.tar")
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_a_database_of_a_newer_release_is_left_alone(old: Settings, new: Settings, tmp_path: Path) -> None:
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    database = Database(new.database)
+    with database.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(ModelContractError, match="newer release"):
+        restore(new, tmp_path / "b.tar", replace=True)
+
+
+def erase(connection: Connection, tokens: set[str]) -> int:
+    """Erase leads by a token that is their id backwards."""
+    leads = {token[::-1] for token in tokens}
+    gone = connection.execute(delete(LEADS).where(LEADS.c.lead_id.in_(leads))).rowcount
+    for token in tokens:
+        connection.execute(delete(ERASURES).where(ERASURES.c.token == token))
+        connection.execute(insert(ERASURES).values(token=token, erased_at=9, models="[]"))
+    return gone
+
+
+@pytest.fixture
+def kept(url: str, tmp_path: Path) -> Settings:
+    """A store with three leads, one of which was erased before the backup and came again."""
+    settings = settings_of(tmp_path / "old", url)
+    settings.home_path.mkdir()
+    database = Database(url)
+    with database.writing() as connection:
+        connection.execute(insert(LEADS), [lead("ann"), lead("bob"), lead("cid")])
+        connection.execute(insert(ERASURES).values(token="dic", erased_at=3, models="[]"))
+    database.close()
+    ErasureJournal(settings.home_path / "erasures.jsonl").add(["dic"], 3)
+    return settings
+
+
+def leads_of(settings: Settings) -> list[str]:
+    database = Database(settings.database)
+    with database.reading() as connection:
+        found = connection.execute(select(LEADS.c.lead_id).order_by(LEADS.c.lead_id)).scalars().all()
+    database.close()
+    return list(found)
+
+
+def put_back(settings: Settings, path: Path) -> Restored:
+    return restore(settings, path, replace=True, reapply=erase)
+
+
+def test_whom_we_forgot_since_stays_forgotten(kept: Settings, tmp_path: Path) -> None:
+    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
+    ErasureJournal(kept.home_path / "erasures.jsonl").add(["bob", "nna"], 7)
+    done = put_back(kept, tmp_path / "b.tar")
+    assert (done.forgotten, done.erased) == (2, 2)
+    assert leads_of(kept) == ["cid"]
+    assert put_back(kept, tmp_path / "b.tar").erased == 2
+
+
+def test_what_was_erased_anew_since_is_erased_again(kept: Settings, tmp_path: Path) -> None:
+    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
+    ErasureJournal(kept.home_path / "erasures.jsonl").add(["dic"], 8)
+    assert put_back(kept, tmp_path / "b.tar").erased == 1
+    assert leads_of(kept) == ["ann", "bob"]
+
+
+def test_the_database_that_is_replaced_knows_erasures_too(kept: Settings, tmp_path: Path) -> None:
+    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
+    (kept.home_path / "erasures.jsonl").unlink()
+    database = Database(kept.database)
+    with database.writing() as connection:
+        assert erase(connection, {"bob"}) == 1
+    database.close()
+    put_back(kept, tmp_path / "b.tar")
+    assert leads_of(kept) == ["ann", "cid"]
+
+
+def test_nothing_is_restored_where_nobody_can_erase_again(kept: Settings, new: Settings, tmp_path: Path) -> None:
+    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
+    ErasureJournal(new.home_path / "erasures.jsonl").add(["bob"], 7)
+    with pytest.raises(Unavailable, match="1 leads were erased since"):
+        restore(new, tmp_path / "b.tar")
+    database = Database(new.database).unopened()
+    with database.connect() as connection:
+        assert revision_of(connection) is None
+    database.dispose()
+
+
+@pytest.mark.parametrize("with_secret", [False, True])
+def test_the_secret_goes_along_only_if_asked(kept: Settings, new: Settings, tmp_path: Path, with_secret: bool) -> None:
+    (kept.home_path / "secret.key").write_bytes(b"s" * 32)
+    out = tmp_path / "b.tar"
+    back_up(kept, out, clock=CLOCK, with_secret=with_secret)
+    assert (b"s" * 32 in out.read_bytes()) == with_secret
+    done = restore(new, out)
+    path = new.home_path / "secret.key"
+    assert (path.exists(), done.lacks_secret) == (with_secret, not with_secret)
+    if with_secret:
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.read_bytes() == b"s" * 32
+
+
+def test_a_secret_that_is_not_there_can_not_go_along(kept: Settings, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="--with-secret"):
+        back_up(kept, tmp_path / "b.tar", clock=CLOCK, with_secret=True)
+    assert not (tmp_path / "b.tar").exists()
+
+
+def test_another_secret_than_the_backups_is_refused(kept: Settings, new: Settings, tmp_path: Path) -> None:
+    (kept.home_path / "secret.key").write_bytes(b"s" * 32)
+    (new.home_path / "secret.key").write_bytes(b"another")
+    for with_secret in (False, True):
+        back_up(kept, tmp_path / "b.tar", clock=CLOCK, with_secret=with_secret)
+        with pytest.raises(UsageError, match=r"secret\.key"):
+            restore(new, tmp_path / "b.tar")
+    assert (new.home_path / "secret.key").read_bytes() == b"another"
+
+
+def test_erasures_under_a_secret_that_is_lost_stop_the_restore(kept: Settings, new: Settings, tmp_path: Path) -> None:
+    (kept.home_path / "secret.key").write_bytes(b"s" * 32)
+    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
+    ErasureJournal(new.home_path / "erasures.jsonl").add(["bob"], 7)
+    with pytest.raises(Unavailable, match=r"secret\.key"):
+        restore(new, tmp_path / "b.tar", reapply=erase)
+    (new.home_path / "secret.key").write_bytes(b"s" * 32)
+    assert restore(new, tmp_path / "b.tar", reapply=erase).erased == 1
+
+
+def test_a_manifest_says_what_is_in_it(old: Settings, tmp_path: Path) -> None:
+    manifest = back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    empty = settings_of(tmp_path / "empty", f"sqlite:///{tmp_path / 'empty.db'}")
+    assert restore(empty, tmp_path / "b.tar").manifest == manifest
+    assert changed(manifest, taken_at=0) != manifest
