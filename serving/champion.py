@@ -91,6 +91,8 @@ class Champion:
             except Exception:  # a model that can't be loaded must not replace one that serves
                 _log.exception("version %d could not be loaded; the version before goes on", version)
                 self._unfit = version
+                return
+            self._keep_for_later(self._scorer.version)
 
     @property
     def _version(self) -> int | None:

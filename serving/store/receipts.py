@@ -79,6 +79,8 @@ class ErasedReceipt:
     Attributes
     ----------
     receipt_id : str
+    lead_id : str
+        Where the lead was erased, what is kept of its id.
     made_at, erased_at : int
         Microseconds since 1970 UTC.
     model_version : int
@@ -86,6 +88,7 @@ class ErasedReceipt:
     """
 
     receipt_id: str
+    lead_id: str
     made_at: int
     erased_at: int
     model_version: int

@@ -14,13 +14,12 @@ from leadlight.core.artifact import decode, encode_values
 from leadlight.core.clock import FixedClock
 from leadlight.core.registry import Registry, cached_champion
 from leadlight.core.settings import Settings
-from leadlight.serving.app import SPOOL_FILE
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Receipt
-from leadlight.serving.store.spool import Spool
+from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from models import boosted, trained
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

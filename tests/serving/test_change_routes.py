@@ -24,9 +24,11 @@ from leadlight.features.build import build
 from leadlight.features.catalog import draw_up
 from leadlight.features.online import timeline_of_crowd
 from leadlight.features.timeline import Moments
+from leadlight.serving.access.key_text import digest, new_key
 from leadlight.serving.app import create_app
 from leadlight.serving.ledger.reading import read_known
 from leadlight.serving.scorer import Scorer
+from leadlight.serving.store.key_table import ApiKey, KeyTable
 from models import boosted, company, request_body, save_champion, trained
 from waiting import wait_for
 
@@ -406,3 +408,29 @@ def test_a_shelf_that_can_t_be_written_stops_nothing(
     client = serve()
     assert client.post("/v1/score", json=request_body()).status_code == 200
     wait_for(lambda: "model version 7 is not kept" in caplog.text)
+
+
+def test_a_rep_learns_nothing_of_other_owners_leads(sqlite_house: House) -> None:
+    """Neither side of a change, nor what is left of an erased one."""
+    house = sqlite_house
+    client = house.serve(trained(), 1)
+    tell_lead(client, "L-1", owner_id="ann")
+    tell_lead(client, "L-2", owner_id="bob")
+    house.clock.later(seconds=1)
+    own, other, gone = house.score("L-1"), house.score("L-2"), house.score("L-2")
+    assert client.get(f"/v1/receipts/{other}").status_code == 200
+    new = new_key()
+    key = ApiKey(new.key_id, digest(new.text), "rep", "ann", None, to_micros(START))
+    KeyTable(house.desk.memory.database).add(key)
+    client = house.serve(trained(), 1)
+    client.headers["Authorization"] = f"Bearer {new.text}"
+    assert client.get(f"/v1/receipts/{own}").status_code == 200
+    assert client.get(f"/v1/receipts/{own}/changes", params={"since": own}).status_code == 200
+    for one, since in ((own, other), (other, own), (other, gone)):
+        answer = client.get(f"/v1/receipts/{one}/changes", params={"since": since})
+        assert (answer.status_code, answer.json()["code"]) == (404, "no_receipt")
+    with house.desk.memory.database.writing() as connection:
+        house.desk.memory.ledger.erase(connection, "L-2", to_micros(house.clock.now()), 1)
+        house.desk.memory.ledger.object_to_profiling(connection, "L-1", to_micros(house.clock.now()))
+    assert client.get(f"/v1/receipts/{other}").status_code == 404
+    assert client.get(f"/v1/receipts/{own}").status_code == 410
