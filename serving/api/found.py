@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import Unavailable
 from leadlight.serving.api.problems import NotNow, Refusal
@@ -42,7 +45,7 @@ def find_receipt(desk: Desk, receipt_id: str, own: str | None = None) -> Receipt
     Raises
     ------
     Refusal
-        If there is none of this id, or it was erased.
+        If there is none of this id that the caller may see, or it was erased.
     NotNow
         If the database, which may have it, does not answer.
     """
@@ -52,15 +55,18 @@ def find_receipt(desk: Desk, receipt_id: str, own: str | None = None) -> Receipt
         found = desk.keeper.get(receipt_id)
     except Unavailable:
         raise NotNow("unavailable", "detail.receipts_unavailable") from None
-    if found is None:
+    if found is None or not _may_see(desk, found.lead_id, own):
         raise Refusal("no_receipt", receipt_id=receipt_id)
     if isinstance(found, ErasedReceipt):
         raise ErasedReceiptRefusal(found)
-    if own is not None and not _is_of(desk, found, own):
-        raise Refusal("no_receipt", receipt_id=receipt_id)
     return found
 
 
-def _is_of(desk: Desk, found: Receipt, own: str) -> bool:
-    lead = desk.memory.read(lambda connection: read_lead(connection, found.lead_id))
+def _may_see(desk: Desk, lead_id: str, own: str | None) -> bool:
+    if own is None:
+        return True
+    try:
+        lead = desk.memory.read(partial(read_lead, lead_id=lead_id))
+    except (SQLAlchemyError, OSError):
+        raise NotNow("unavailable", "detail.store_unavailable") from None
     return lead is not None and lead["owner_id"] == own

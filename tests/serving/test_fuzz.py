@@ -38,7 +38,13 @@ def document(model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> I
     thread.start()
     wait_for(lambda: server.started and app.state.desk.champion.is_ready)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
+    described = app.openapi()
+    for methods in described["paths"].values():  # without any key every call on loopback is an admin's
+        for operation in methods.values():
+            operation.pop("security", None)
+    described.pop("security", None)
+    described["components"].pop("securitySchemes", None)
+    yield schemathesis.openapi.from_dict(described), f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join()
 
@@ -55,8 +61,9 @@ def _operations() -> list[str]:
 @pytest.mark.parametrize("operation", _operations())
 def test_no_call_fails_or_answers_what_it_did_not_declare(document: Any, operation: str) -> None:
     method, path = operation.split()
+    schema, address = document
     # a body that fits its schema may still be refused: a time before its lead's creation, the same lead twice
-    meant = [CHECKS.get_one("positive_data_acceptance"), CHECKS.get_one("ignored_auth")]  # there is no key here
+    meant = [CHECKS.get_one("positive_data_acceptance")]
     if path in _ITEM_BY_ITEM:
         meant.append(CHECKS.get_one("negative_data_rejection"))
 
@@ -72,9 +79,9 @@ def test_no_call_fails_or_answers_what_it_did_not_declare(document: Any, operati
     def walk(data: st.DataObject) -> None:
         mode = data.draw(st.sampled_from([GenerationMode.POSITIVE, GenerationMode.NEGATIVE]))
         try:
-            case = data.draw(document[path][method].as_strategy(generation_mode=mode))
+            case = data.draw(schema[path][method].as_strategy(generation_mode=mode))
         except Unsatisfiable:
             return  # a call without parameters has nothing that could be wrong
-        case.call_and_validate(excluded_checks=meant, timeout=30)
+        case.call_and_validate(base_url=address, excluded_checks=meant, timeout=30)
 
     walk()

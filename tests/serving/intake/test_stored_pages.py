@@ -13,6 +13,8 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from sqlalchemy import select
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 
 from crm import Clock, activity, count, fill, rows, settle, tell
 from leadlight.core.artifact import TrainedModel
@@ -390,11 +392,12 @@ class Rep:
 def bound(app: FastAPI, token: str) -> None:
     """Let every request be a rep's, as the gate will say."""
 
-    @app.middleware("http")
     async def gate(request: Request, following: Any) -> Any:
         request.state.caller = Rep()
         request.scope["state"][CSRF] = token
         return await following(request)
+
+    app.user_middleware.append(Middleware(BaseHTTPMiddleware, dispatch=gate))  # innermost: behind the real gate
 
 
 @pytest.fixture
