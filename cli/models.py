@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leadlight.cli import screen
-from leadlight.cli.inputs import AgreementOption, DataOption, JsonOption, MappingOption, read_agreement, read_history
+from leadlight.cli.inputs import (
+    AgreementOption,
+    DataOption,
+    FromStoreOption,
+    JsonOption,
+    MappingOption,
+    Told,
+    read_history,
+    read_told,
+)
 from leadlight.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -115,6 +124,7 @@ def promote(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder with the history: hold it against the champion once more.")
     ] = None,
+    from_store: FromStoreOption = False,
     mapping: MappingOption = None,
     agreement: AgreementOption = None,
     force: Annotated[
@@ -124,40 +134,38 @@ def promote(
 ) -> None:
     """Make a version the champion, the one that serves, if the gate lets it pass.
 
-    The gate's decision is taken from the training run; with --data it is made anew. Exit 1 with its reasons where it
-    says no.
+    The gate's decision is taken from the training run; with --data or --from-store it is made anew. Exit 1 with its
+    reasons where it says no.
     """
     if force is not None and not force.strip():
         raise UsageError('--force needs a reason in words, such as --force "the new goal is agreed": it is kept.')
+    from leadlight.core import settings
+    from leadlight.core.registry import Registry
     from leadlight.training.gate.registry import promote as promote_version
 
-    registry = _registry()
+    setting = settings.load()
+    registry = Registry(setting)
     number = registry.resolve(version)
     if registry.champion() == number:
         registry.promote(str(number))
         screen.note(f"Version {number} is the champion already; the copy that a service starts from was made anew.")
     else:
-        _at_gate(registry, number, data, mapping, agreement, forced=force is not None)
+        told = None
+        if from_store or data is not None:
+            told = read_told(setting, data, mapping, agreement, from_store=from_store)
+        _at_gate(registry, number, told, forced=force is not None)
         promote_version(registry, number, forced=force, by=_who())
         screen.note(f"Version {number} is the champion now; a service takes it up when it starts.")
     if as_json:
         screen.emit({"champion": number, "forced": force})
 
 
-def _at_gate(
-    registry: Registry,
-    number: int,
-    data: Path | None,
-    mapping: Path | None,
-    agreement: Path | None,
-    *,
-    forced: bool,
-) -> None:
+def _at_gate(registry: Registry, number: int, told: Told | None, *, forced: bool) -> None:
     """Judge where there is a history to judge by, and stop where the gate says no and nobody forces it."""
     from leadlight.training.gate.registry import judge_version, let_pass
 
-    if data is not None:
-        decision = judge_version(registry, number, read_history(data, mapping), read_agreement(data, agreement))
+    if told is not None:
+        decision = judge_version(registry, number, told.history, told.terms)
         if decision.word == "pass" or forced:  # otherwise the refusal lists them
             for reason in decision.reasons:
                 screen.note(f"The gate: {reason}")

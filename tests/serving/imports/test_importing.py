@@ -32,6 +32,7 @@ from leadlight.serving.ledger import importing
 from leadlight.serving.ledger.importing import Counts, import_history
 from leadlight.serving.ledger.leads import insert_lead, value_text
 from leadlight.serving.ledger.ledger import Ledger
+from leadlight.serving.ledger.persons import token_of
 from leadlight.serving.ledger.stale import TIME_PASSED
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.database import Database
@@ -39,6 +40,7 @@ from leadlight.serving.store.schema import (
     ACTIVITIES,
     ATTRIBUTE_CHANGES,
     ATTRIBUTES,
+    ERASURES,
     LEADS,
     META,
     RESCORING,
@@ -168,6 +170,23 @@ def test_nobody_who_was_erased_comes_back(database: Database, take: Take, conten
         ids = {row[0] for row in contents(table)}
         assert first not in ids
     assert second in {row[0] for row in contents(LEADS)}
+
+
+def test_who_is_erased_while_the_import_runs_is_gone_at_its_end(
+    database: Database, take: Take, contents: Contents, told: History
+) -> None:
+    """On PostgreSQL neither of two transactions sees the other's rows, so the mark may come without the deletion."""
+    lead_id = str(told.leads["lead_id"][0])
+    mark = {"token": token_of(SECRET, lead_id), "erased_at": to_micros(NOW), "models": "[]"}
+
+    def meanwhile(done: int, rows: int) -> None:
+        if done == rows:
+            with database.writing() as connection:
+                connection.execute(ERASURES.insert(), [mark])
+
+    take(told, progress=meanwhile)
+    for table in (*KEPT[:4], RESCORING):
+        assert lead_id not in {row[0] for row in contents(table)}
 
 
 def test_events_of_a_merged_lead_go_to_the_one_that_stays(database: Database, take: Take, contents: Contents) -> None:
