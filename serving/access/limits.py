@@ -80,6 +80,6 @@ def _network(address: str) -> str:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is None:
-        return found.exploded[:19]
+    if isinstance(found, IPv6Address):
+        return found.exploded[:19] if found.ipv4_mapped is None else str(found.ipv4_mapped)
     return str(found)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 LEAD = {
     "lead": {
@@ -40,12 +41,12 @@ def ask(url, body=None, **headers):
         return answer.status, answer.read().decode()
 
 
-def wait_until(url, process, seconds=120):
+def wait_until(url, process, seconds=120, **headers):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert process.poll() is None, process.stderr.read()
         try:
-            return ask(url)
+            return ask(url, **headers)
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.2)
     raise AssertionError(f"{url} did not answer within {seconds} s")
@@ -117,7 +118,7 @@ def test_models_are_listed_shown_promoted_and_rolled_back(demo, run):
 
 
 def test_the_service_answers_from_the_home_and_stops_on_ctrl_c(demo, tmp_path):
-    home, _ = demo
+    home, told = demo
     port = free_port()
     leadlight = Path(sys.executable).with_name("leadlight")
     environment = {**os.environ, "LEADLIGHT_HOME": str(home)}
@@ -127,21 +128,42 @@ def test_the_service_answers_from_the_home_and_stops_on_ctrl_c(demo, tmp_path):
     )  # fmt: skip
     try:
         wait_until(f"http://127.0.0.1:{port}/readyz", process)
-        status, text = ask(f"http://127.0.0.1:{port}/v1/score", LEAD)
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            ask(f"http://127.0.0.1:{port}/v1/score", LEAD)
+        key = {"Authorization": f"Bearer {told['api_key']}"}
+        status, text = ask(f"http://127.0.0.1:{port}/v1/score", LEAD, **key)
         answer = json.loads(text)
         total = answer["base_log_odds"] + answer["other_reasons_impact"] + sum(r["impact"] for r in answer["reasons"])
         assert status == 200
         assert abs(total - answer["log_odds"]) < 1e-6
         assert answer["receipt_id"]
-        spanish = json.loads(ask(f"http://127.0.0.1:{port}/v1/score", LEAD, **{"Accept-Language": "es"})[1])
+        spanish = json.loads(ask(f"http://127.0.0.1:{port}/v1/score", LEAD, **{"Accept-Language": "es"}, **key)[1])
         assert spanish["log_odds"] == answer["log_odds"]
         assert spanish["reasons"][0]["text"] != answer["reasons"][0]["text"]
-        wait_until(f"http://127.0.0.1:{port}/leads", process)  # the pages are prepared after the API is ready
-        assert "<html" in ask(f"http://127.0.0.1:{port}/leads")[1]
+        # the pages are prepared after the API is ready
+        wait_until(f"http://127.0.0.1:{port}/leads", process, **key)
+        assert "<html" in ask(f"http://127.0.0.1:{port}/leads", **key)[1]
+        assert 'name="key"' in ask(f"http://127.0.0.1:{port}/leads")[1]  # without a key one is led to /login
     finally:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert "Traceback" not in said
+
+
+def test_a_second_run_revokes_the_key_of_the_first(tmp_path):
+    from leadlight.cli.demo import _key
+    from leadlight.cli.keys import keys_of, made
+    from leadlight.core.settings import Settings
+
+    setting = Settings(home=tmp_path, _env_file=None)
+    with keys_of(setting) as keys:
+        keys.add(made("crm", label="of somebody else")[1])
+    texts = [_key(setting) for _ in range(2)]
+    with keys_of(setting) as keys:
+        found = {key.key_id: key for key in keys.all()}
+    states = [found[text.split("_")[1]].revoked_at is None for text in texts]
+    assert states == [False, True]
+    assert [key.revoked_at is None for key in found.values() if key.role == "crm"] == [True]
 
 
 def test_mlflow_serves_the_same_model(demo):
