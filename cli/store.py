@@ -27,7 +27,8 @@ def opened(setting: Settings) -> Iterator[Database]:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
-    from leadlight.serving.store.database import Database, kind_of
+    from leadlight.serving.operate.plain_error import plain
+    from leadlight.serving.store.database import Database
 
     database = Database(setting.database)
     try:
@@ -36,7 +37,7 @@ def opened(setting: Settings) -> Iterator[Database]:
     except SQLAlchemyError as error:
         place = make_url(setting.database).render_as_string(hide_password=True)
         raise Unavailable(
-            f"The database {place} does not answer ({kind_of(error).strip()}). What was committed stays; see that it "
+            f"The database {place} does not answer ({plain(error).strip()}). What was committed stays; see that it "
             "runs and that LEADLIGHT_DATABASE_URL or LEADLIGHT_HOME names it, then run this again."
         ) from error
     finally:

@@ -133,7 +133,7 @@ def create_app(
     app.state.door = door
     app.state.neighbours = neighbours
     app.state.outbox = outbox
-    for routes_ in (routes, lead_routes, intake, outbox_routes, change_routes):
+    for routes_ in (routes, change_routes, lead_routes, intake, outbox_routes):
         routes_.install(app.router)
     mount(app)
     access_pages.mount(app)

@@ -118,12 +118,12 @@ async def changes(
     """
     desk: Desk = request.app.state.desk
     language = language_of(accept_language)
-    asked, other = [await run_in_threadpool(find_receipt, desk, one, owner_of(request)) for one in (receipt_id, since)]
-    document = await run_in_threadpool(_changes, desk, asked, other, reasons, language)
+    document = await run_in_threadpool(_changes, desk, receipt_id, since, reasons, language, owner_of(request))
     return json_response(document, language)
 
 
-def _changes(desk: Desk, asked: Receipt, other: Receipt, reasons: int, language: str) -> dict[str, Any]:
+def _changes(desk: Desk, receipt_id: str, since: str, reasons: int, language: str, own: str | None) -> dict[str, Any]:
+    asked, other = find_receipt(desk, receipt_id, own), find_receipt(desk, since, own)
     _refuse_other_lead(desk, asked, other, language)
     old, new = (_side(desk, receipt, language) for receipt in in_order(asked, other))
 

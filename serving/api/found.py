@@ -32,15 +32,15 @@ class ErasedReceiptRefusal(Refusal):
         }
 
 
-def find_receipt(desk: Desk, receipt_id: str, owner: str | None) -> Receipt:
+def find_receipt(desk: Desk, receipt_id: str, own: str | None = None) -> Receipt:
     """Return a receipt; it may wait for the database, so it belongs into a thread.
 
     Parameters
     ----------
     desk : Desk
     receipt_id : str
-    owner : str or None
-        Whose leads alone the caller may see, from `leadlight.serving.api.own.owner_of`; None: all.
+    own : str or None
+        Whose leads alone the caller may see; None: all.
 
     Raises
     ------
@@ -55,18 +55,18 @@ def find_receipt(desk: Desk, receipt_id: str, owner: str | None) -> Receipt:
         found = desk.keeper.get(receipt_id)
     except Unavailable:
         raise NotNow("unavailable", "detail.receipts_unavailable") from None
-    if found is None or not _may_see(desk, found.lead_id, owner):
+    if found is None or not _may_see(desk, found.lead_id, own):
         raise Refusal("no_receipt", receipt_id=receipt_id)
     if isinstance(found, ErasedReceipt):
         raise ErasedReceiptRefusal(found)
     return found
 
 
-def _may_see(desk: Desk, lead_id: str, owner: str | None) -> bool:
-    if owner is None:
+def _may_see(desk: Desk, lead_id: str, own: str | None) -> bool:
+    if own is None:
         return True
     try:
         lead = desk.memory.read(partial(read_lead, lead_id=lead_id))
     except (SQLAlchemyError, OSError):
         raise NotNow("unavailable", "detail.store_unavailable") from None
-    return lead is not None and lead["owner_id"] == owner
+    return lead is not None and lead["owner_id"] == own

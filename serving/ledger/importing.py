@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Final, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from leadlight.core.clock import to_micros
 from leadlight.core.errors import UsageError
 from leadlight.core.history import TABLES, History
 from leadlight.core.privacy import personal_reason
@@ -27,7 +29,7 @@ from leadlight.serving.ledger.erasing import erase_lead
 from leadlight.serving.ledger.facts import Facts, remember, write_facts
 from leadlight.serving.ledger.jobs import run_jobs
 from leadlight.serving.ledger.persons import Persons, find_persons, token_of
-from leadlight.serving.ledger.sql import parts
+from leadlight.serving.ledger.sql import insert_many, parts
 from leadlight.serving.ledger.stale import TIME_PASSED, mark_accounts, mark_leads
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.database import Database
@@ -42,11 +44,14 @@ _ROWS_AT_ONCE: Final = 5_000
 _MOST_ROWS: Final = 4 * _ROWS_AT_ONCE
 """Where an account is larger than that, it is taken in several parts."""
 
-_PAUSE: Final = 0.02
+_PAUSE: Final = 0.005
 """Seconds between two parts in which a service on the same SQLite file gets its turn for sure."""
 
-_CACHE_KIB: Final = 256 * 1024
-"""For SQLite: indexes of digests are written all over, and have to be at hand."""
+_FOR_BULK: Final = {"cache_size": "-262144", "wal_autocheckpoint": "8000", "synchronous": "NORMAL"}
+"""SQLite, for the import's own connection: indexes of digests are written all over, so pages have to be at hand and to
+go to their places seldom. What a power cut takes back it takes with the mark of how far we came; see `_AS_USUAL`."""
+
+_AS_USUAL: Final = {"synchronous": "FULL", "wal_autocheckpoint": "1000", "cache_size": "-2000"}
 
 _MARK: Final = "import:"
 _FORMAT: Final = 1
@@ -163,30 +168,42 @@ class _Import:
         recorded = micros_of(self.history.leads["recorded_at"])
         facts = _facts_of(self.history)
         if any(row["known"] == "exported" for row in facts.attributes if row["name"] not in _moving(self.history)):
-            return np.full_like(recorded, pd.Timestamp(self.history.ended_at).value // 1000)
+            return np.full_like(recorded, _end_of(self.history))
         return recorded
 
     def run(self, progress: Callable[[int, int], object]) -> Counts:
+        self._set(_FOR_BULK)
+        try:
+            counts = self._take_all(progress)
+        finally:
+            self._set(_AS_USUAL)
+        self._forget_again()  # on SQLite its commit returns when all before it is on the disk, too
+        return counts
+
+    def _take_all(self, progress: Callable[[int, int], object]) -> Counts:
         begun, erased = self._begin()
         counts = self._counted_before(begun, erased)
         all_rows = int(self.rows_before[-1])
         for first, after in self._cuts(begun):
             part = self._part(first, after)  # outside the transaction: others may write meanwhile
-            [done] = run_jobs(self.database, [lambda connection, part=part: self._take(connection, part)])
+            [done] = run_jobs(self.database, [partial(self._take, part=part)])
             if isinstance(done, BaseException):
                 raise done
             counts.add(done)
             progress(int(self.rows_before[after]), all_rows)
             if self.database.is_sqlite:
                 time.sleep(_PAUSE)
-        self._forget_again()
         return counts
+
+    def _set(self, pragmas: Mapping[str, str]) -> None:
+        if self.database.is_sqlite:
+            with self.database.outside() as connection:
+                for name, value in pragmas.items():
+                    connection.exec_driver_sql(f"PRAGMA {name}={value}")
 
     def _begin(self) -> tuple[int, NDArray[np.bool_]]:
         """Write down what the mapping said; return how many leads an earlier run took, and who was erased."""
         with self.database.writing() as connection:
-            if self.database.is_sqlite:
-                connection.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KIB}")
             write_facts(connection, _facts_of(self.history))
             begun = connection.execute(select(META.c.value).where(META.c.name == self.mark)).scalar()
             gone = self._erased(connection)
@@ -252,8 +269,7 @@ class _Import:
             row for row in part.leads if row["lead_id"] not in persons.erased and not _is_there(persons, row["lead_id"])
         ]
         colleagues = _accounts_there(connection, {row["account_id"] for row in new} - {None})
-        if new:
-            connection.execute(LEADS.insert(), new)
+        insert_many(connection, LEADS, new)
         counts.leads = len(new)
         touched = {row["lead_id"] for row in new}
         for name, rows in part.events.items():
@@ -343,10 +359,10 @@ def _rows_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[Row]:
 
 def _cells(column: pd.Series[Any]) -> list[Any]:
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return micros_of(column).tolist()
+        return list(micros_of(column).tolist())
     if column.dtype == np.float64:
         return [None if value != value else value for value in column.tolist()]
-    return pa.array(column, pa.large_string(), from_pandas=True).to_pylist()
+    return list(pa.array(column, pa.large_string(), from_pandas=True).to_pylist())
 
 
 def _encode_values(rows: list[Row], kinds: dict[str, str]) -> None:
@@ -359,6 +375,11 @@ def _encode_values(rows: list[Row], kinds: dict[str, str]) -> None:
             said = value if value is None or kind == "category" else float(value)
             text = spelled[kind, value] = json.dumps(said)
         row["value"] = text
+
+
+def _end_of(history: History) -> int:
+    assert history.ended_at is not None  # flat exports were refused
+    return to_micros(history.ended_at.to_pydatetime())
 
 
 def _moving(history: History) -> set[str]:
@@ -389,7 +410,7 @@ def _facts_of(history: History) -> Facts:
         attributes=tuple(described.values()),
         doers=dict(history.doers),
         not_personal=frozenset(name for name in described if _looks_personal(history, name)),
-        until=int(pd.Timestamp(history.ended_at).value // 1000),
+        until=_end_of(history),
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import Text
 
-__all__ = ["AT_ONCE", "parts", "upsert"]
+__all__ = ["AT_ONCE", "insert_many", "one_of", "parts", "upsert"]
 
 AT_ONCE: Final = 500
 """Values in one question: older builds of SQLite bind at most 999."""
@@ -31,3 +34,29 @@ def parts(items: Sequence[_Item], size: int = AT_ONCE) -> Iterator[Sequence[_Ite
 def upsert(connection: Connection, table: Table) -> Any:
     """Return an INSERT that may say ``on_conflict_do_update`` or ``on_conflict_do_nothing``."""
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows that all have the same keys: the driver's own way, several times as fast as one by one."""
+    if not rows:
+        return
+    names = list(rows[0])
+    columns = ", ".join(names)
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(names))
+        cells = [tuple([row[name] for name in names]) for row in rows]
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", cells)
+        return
+    kinds = [table.c[name].type.compile(connection.dialect) for name in names]
+    arrays = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    whole = tuple([row[name] for row in rows] for name in names)
+    connection.exec_driver_sql(f"INSERT INTO {table.name} ({columns}) SELECT * FROM unnest({arrays})", whole)
+
+
+def one_of(connection: Connection, column: ColumnElement[Any], values: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that a column of text has one of many values, bound as one."""
+    if connection.dialect.name == "sqlite":
+        listed = func.json_each(bindparam(None, json.dumps(list(values)), Text)).table_valued("value")
+        return column.in_(select(listed.c.value))
+    array = sql_cast(bindparam(None, list(values), postgresql.ARRAY(Text)), postgresql.ARRAY(Text))
+    return column == func.any(array)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, bindparam, select
 
-from leadlight.serving.ledger.sql import parts
+from leadlight.serving.ledger.sql import insert_many, one_of
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, STAGE_CHANGES
 
 __all__ = ["EVENT_KINDS", "Events", "end_versions", "identity"]
@@ -68,8 +68,7 @@ class Events:
                 new[row["identity"]] = row
         ended = [last[name]["row_id"] for name in new if name in last and last[name]["superseded_at"] is None]
         end_versions(connection, self.table, ended, now)
-        if new:
-            connection.execute(self.table.insert(), list(new.values()))
+        insert_many(connection, self.table, list(new.values()))
         return accepted
 
     def remove(self, connection: Connection, key: str, now: int) -> str | None:
@@ -92,9 +91,9 @@ class Events:
     def _last(self, connection: Connection, identities: Sequence[str]) -> dict[str, Row]:
         """Return the newest version of each identity, whether it counts or not: a deleted one must stay so."""
         found: dict[str, Row] = {}
-        for part in parts(identities):
-            asked = select(self.table).where(self.table.c.identity.in_(part)).order_by(self.table.c.row_id)
-            found.update({row["identity"]: dict(row) for row in connection.execute(asked).mappings()})
+        asked = select(self.table).where(one_of(connection, self.table.c.identity, identities))
+        for row in connection.execute(asked.order_by(self.table.c.row_id)).mappings():
+            found[row["identity"]] = dict(row)
         return found
 
     def _says(self, row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -95,6 +95,12 @@ class Database:
                 self._drop_writer()  # whatever state it was in, closing it undoes what was not committed
                 raise
 
+    @contextmanager
+    def outside(self) -> Iterator[Connection]:
+        """Give SQLite's writing connection outside of any transaction, where its ways may be set."""
+        with self._lock:
+            yield self._sqlite_writer()
+
     def _sqlite_writer(self) -> Connection:
         if self._writer is None:
             self._writer = self._opened().connect()

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -57,7 +58,7 @@ class Crm:
                     try:
                         act(self.number)
                         break
-                    except (OSError, urllib.error.URLError, json.JSONDecodeError):
+                    except (OSError, HTTPException, json.JSONDecodeError):
                         self.broken += 1
                         time.sleep(0.02)
 

@@ -63,7 +63,8 @@ async def call(method, path, body=b""):
 
     scope = {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
-        "headers": [(b"host", b"x")], "http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": ("x", 1), "root_path": "",
+        "headers": [(b"host", b"x")], "http_version": "1.1", "scheme": "http", "server": ("x", 80), "client": ("x", 1),
+        "root_path": "",
     }
     await app(scope, receive, send)
     return sent[0]["status"]
