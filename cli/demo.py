@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
+_LABEL: Final = "demo"
+"""Of the demo's key: a demo that is run once more revokes the one before, which nobody can be shown again."""
+
 _SHOWN: Final = 12
 
 
@@ -62,14 +65,33 @@ def demo(
     _show(ranking)
     figures = _figures(trained, data)
     _say(figures)
+    api_key = _key(setting)
+    _say_key(api_key, port)
     if as_json:
-        screen.emit({"verdict": trained.verdict, **figures, "model_version": version, "seconds": steps.seconds})
+        told = {"verdict": trained.verdict, **figures, "model_version": version, "seconds": steps.seconds}
+        screen.emit({**told, "api_key": api_key})
     if not no_serve:
         from leadlight.serving.run import serve
 
         assert history.ended_at is not None  # a simulated company has dates
         clock = FixedClock(history.ended_at.to_pydatetime())
         serve(setting, clock=clock, host="127.0.0.1", port=port, history=history, tell=tell)
+
+
+def _key(setting: Settings) -> str:
+    """Make the key that opens the demo's service, instead of the one of an earlier run."""
+    from leadlight.cli.keys import keys_of, made
+
+    text, key = made("admin", label=_LABEL)
+    with keys_of(setting) as keys:
+        keys.replace_labelled(key)
+    return text
+
+
+def _say_key(text: str, port: int) -> None:
+    screen.note("The service asks for a key, shown this once. In a browser enter it at /login; programs send a header:")
+    typer.echo(f"  export LEADLIGHT_KEY={text}", err=True)  # not by note, which breaks lines in a narrow terminal
+    typer.echo(f'  curl -H "Authorization: Bearer $LEADLIGHT_KEY" http://127.0.0.1:{port}/v1/model', err=True)
 
 
 def _company(data: Path, leads: int, seed: int, steps: screen.Steps) -> History:

@@ -18,6 +18,7 @@ from leadlight.cli.backup import backup, restore
 from leadlight.cli.demo import demo
 from leadlight.cli.history import check, simulate
 from leadlight.cli.importing import import_
+from leadlight.cli.keys import app as keys_commands
 from leadlight.cli.models import app as models_commands
 from leadlight.cli.outbox import app as outbox_commands
 from leadlight.cli.replay import replay
@@ -72,6 +73,7 @@ app.command(short_help="Write everything that the service remembers to one file.
 app.command(short_help="Put a backup back: all of it or nothing.")(restore)
 app.add_typer(outbox_commands, name="outbox", short_help="List webhooks, and send dead letters again.")
 app.command(short_help="Show a score again from its receipt, bit for bit.")(replay)
+app.add_typer(keys_commands, name="keys", short_help="Make, list and revoke the keys that callers send.")
 
 
 def main() -> None:

@@ -22,7 +22,9 @@ _OLD_DAYS: Final = 7
 def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
-    data: Annotated[Path | None, typer.Option("--data", help="A history whose open leads the pages list.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A history whose open leads the pages list, instead of the store's.")
+    ] = None,
     mapping: MappingOption = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="Let the clock stand at this time, as the demo's.")
@@ -31,7 +33,7 @@ def serve(
         int, typer.Option("--workers", min=1, max=64, help="Processes that share the address; not with --data.")
     ] = 1,
 ) -> None:
-    """Serve the API, and with --data the pages for reps."""
+    """Serve the API and the pages for reps: of the store's leads, or with --data of a history's."""
     if workers > 1 and data is not None:
         raise UsageError(
             "--workers and --data don't go together: each process would read and score the whole history. "

@@ -41,6 +41,7 @@ from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
 from leadlight.serving.store.key_table import KeyTable
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
+from leadlight.serving.stored_pages import StoredPages
 from leadlight.serving.web.routes import mount
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def create_app(
         Instead of the settings' database and the spool in the home. With
         `leadlight.serving.store.keeper.KeepsNothing`, for measuring alone, no receipt is made.
     history : History, optional
-        Whose open leads the pages list.
+        Whose open leads the pages list; without one they list the store's.
     loaded : callable, optional
         Called once the model is loaded, or can't be, in the thread that does it; the pages are prepared afterwards.
 
@@ -99,7 +100,7 @@ def create_app(
     rescorer = Rescorer(database, champion, clock, teller=teller, told=outbox.notify)
     desk = Desk(settings, clock, champion, keeper, ids, metrics, Memory(settings, database, rescorer.wake))
     door = Door(settings, KeyTable(database), wall or SystemClock())
-    pages = None if history is None else LatePages(desk, history)
+    late = None if history is None else LatePages(desk, history)
     neighbours = _neighbours(desk, database, keeps=store is None, cached=model is None)
     looks: list[tuple[float, Callable[[], object]]] = [(_BARRED_SECONDS, desk.memory.barred.refresh)]
     if model is None:
@@ -111,7 +112,7 @@ def create_app(
         await asyncio.to_thread(door.open)
         for part in (neighbours, rescorer, outbox):
             part.start()
-        loading = asyncio.create_task(asyncio.to_thread(_load, desk, pages, loaded))
+        loading = asyncio.create_task(asyncio.to_thread(_load, desk, late, loaded))
         async with regularly(*looks):
             yield
         await loading
@@ -129,7 +130,7 @@ def create_app(
         lifespan=running,
     )
     app.state.desk = desk
-    app.state.pages = pages
+    app.state.pages = late or StoredPages(desk)
     app.state.door = door
     app.state.neighbours = neighbours
     app.state.outbox = outbox

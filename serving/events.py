@@ -1,24 +1,20 @@
-"""What happened to a lead, newest first, as it was known at a moment."""
+"""What happened to the leads of a history, as it was known at a moment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from leadlight.core.clock import from_micros
+from leadlight.core.clock import from_micros, to_micros
 from leadlight.core.history import History
-from leadlight.features.wording import number_text
-from leadlight.features.words import channel_name, stage_name, type_name
 from leadlight.serving.pages_data import TimelineEntry
-from leadlight.serving.words import say
+from leadlight.serving.timeline_entries import timeline_of
 
-__all__ = ["MOST_ENTRIES", "Events"]
-
-MOST_ENTRIES: Final = 100
+__all__ = ["Events"]
 
 
 class Events:
@@ -51,34 +47,12 @@ class Events:
         language : {"en", "es"}
         """
         when = pd.Timestamp(from_micros(as_of))
-        entries = [
-            *(_activity(row, language) for row in _known(self._activities, self._rows_of_activities, lead_id, when)),
-            *(_stage(row, language) for row in _known(self._stages, self._rows_of_stages, lead_id, when)),
-        ]
-        if not pd.isna(created):
-            entries.append(TimelineEntry(created.to_pydatetime(), "created", "", say("timeline.created", language), ""))
-        # stages stand above activities of the same instant, the creation below both
-        entries.sort(key=lambda entry: (entry.when, entry.kind == "stage", entry.kind == "activity"), reverse=True)
-        return tuple(entries[:MOST_ENTRIES]), max(0, len(entries) - MOST_ENTRIES)
-
-
-def _activity(row: dict[str, Any], language: str) -> TimelineEntry:
-    details = [_text(row["campaign"]), _channel(row["channel"], language)]
-    if not pd.isna(row["value"]):
-        details.append(say("timeline.value", language, value=number_text(float(row["value"]), language)))
-    return _entry(row, "activity", row["type"], _capital(type_name(row["type"], language)), details)
-
-
-def _stage(row: dict[str, Any], language: str) -> TimelineEntry:
-    details = [_text(row["reason"])]
-    if not pd.isna(row["amount"]):
-        details.append(say("timeline.amount", language, value=number_text(float(row["amount"]), language)))
-    text = say("timeline.stage", language, stage=stage_name(row["stage"], language))
-    return _entry(row, "stage", row["stage"], text, details)
-
-
-def _entry(row: dict[str, Any], kind: Any, name: str, text: str, details: Sequence[str | None]) -> TimelineEntry:
-    return TimelineEntry(row["occurred_at"].to_pydatetime(), kind, name, text, ", ".join(d for d in details if d))
+        return timeline_of(
+            _known(self._activities, self._rows_of_activities, lead_id, when),
+            _known(self._stages, self._rows_of_stages, lead_id, when),
+            None if pd.isna(created) else to_micros(created.to_pydatetime()),
+            language,
+        )
 
 
 def _rows_by_lead(table: pd.DataFrame, lead_ids: Sequence[str]) -> dict[str, NDArray[np.int64]]:
@@ -93,16 +67,10 @@ def _known(
 ) -> list[dict[str, Any]]:
     found = table.iloc[rows.get(lead_id, np.zeros(0, np.int64))]
     known = found[(found["occurred_at"] < when) & (found["recorded_at"] < when)]
-    return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
+    return [{str(key): _plain(value) for key, value in row.items()} for row in known.to_dict("records")]
 
 
-def _text(value: Any) -> str | None:
-    return None if pd.isna(value) else str(value)
-
-
-def _channel(value: Any, language: str) -> str | None:
-    return None if pd.isna(value) else channel_name(str(value), language)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _plain(value: Any) -> Any:
+    if pd.isna(value):
+        return None
+    return to_micros(value.to_pydatetime()) if isinstance(value, pd.Timestamp) else value

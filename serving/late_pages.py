@@ -67,12 +67,13 @@ class LatePages:
         band: Band | None = None,
         minimum_score: int = 0,
         owner: str | None = None,
+        own: str | None = None,
     ) -> QueuePage:
         """See `leadlight.serving.pages_data.Pages.queue`."""
         return self._ready().queue(
-            language=language, offset=offset, limit=limit, band=band, minimum_score=minimum_score, owner=owner
+            language=language, offset=offset, limit=limit, band=band, minimum_score=minimum_score, owner=owner, own=own
         )
 
-    def lead(self, lead_id: str, *, language: str) -> LeadPage | None:
+    def lead(self, lead_id: str, *, language: str, own: str | None = None) -> LeadPage | None:
         """See `leadlight.serving.pages_data.Pages.lead`."""
-        return self._ready().lead(lead_id, language=language)
+        return self._ready().lead(lead_id, language=language, own=own)

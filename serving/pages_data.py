@@ -2,7 +2,8 @@
 
 A page renders these and computes nothing: numbers are final, sentences are whole, bars carry the running totals
 from which they are drawn. Log-odds are shown to people as "points of log-odds" at most; a chance is shown only
-where ``probability`` is set. `Pages` is what the web app asks for them; `leadlight.serving.queue` answers.
+where ``probability`` is set. `Pages` is what the web app asks for them; `leadlight.serving.queue`
+answers for a history, `leadlight.serving.stored_pages` for the store.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ __all__ = [
     "Band",
     "ComponentBars",
     "Confidence",
+    "Deciding",
+    "Decision",
+    "DecisionEntry",
     "Direction",
+    "LeadMoved",
     "LeadPage",
+    "LeadUnscored",
     "ModelFacts",
     "Pages",
     "QueuePage",
@@ -31,6 +37,7 @@ __all__ = [
 ]
 
 Band = Literal["hot", "warm", "cold"]
+Decision = Literal["accept", "recycle", "reject", "dispute"]
 Direction = Literal["raises", "lowers"]
 
 
@@ -93,8 +100,8 @@ class QueueRow:
 
     Attributes
     ----------
-    rank : int
-        1 is the lead to call first; ties in log-odds are in order of lead id.
+    rank : int or None
+        1 is the lead to call first; ties in log-odds are in order of lead id. None where the lead is not in the queue.
     lead_id : str
         Also its address: ``/leads/{lead_id}``, to be quoted for the URL.
     account_id : str or None
@@ -112,8 +119,10 @@ class QueueRow:
         None where the model had nothing to say.
     confidence : {"high", "medium", "low"}
     scorecard_rank : int or None
-        Rank by the hand-picked points, ties share the best rank; None where the agreement has no points.
+        Rank by the hand-picked points, ties share the best rank; None where the agreement has no points, and in the
+        store, whose leads are never all looked at.
     scorecard_points : float or None
+        None where the agreement has no points.
     receipt_id : str or None
         None where receipts are degraded.
     headline : str
@@ -124,7 +133,7 @@ class QueueRow:
         What is not known of the lead, as people call it, weightiest first.
     """
 
-    rank: int
+    rank: int | None
     lead_id: str
     account_id: str | None
     stage: str | None
@@ -158,9 +167,9 @@ class QueuePage:
     band : {"hot", "warm", "cold"} or None
         The filter; None shows all.
     counts : mapping of band to int
-        Of all open leads, whatever the filter; always the three keys in order hot, warm, cold.
+        Of all open leads that the reader may see, whatever the filter; always the three keys in order hot, warm, cold.
     as_of : datetime
-        Aware, UTC: the moment of all scores on the page.
+        Aware, UTC: the moment of all scores on the page, of stored ones that of the oldest.
     fixed_clock : bool
         Whether the service stands still at that moment (a demo); shown on every page.
     model : ModelFacts
@@ -174,6 +183,8 @@ class QueuePage:
         The filter; None shows all.
     owners : tuple of str
         All owners of open leads, sorted; empty hides the filter.
+    nothing_told : bool
+        Whether the store holds no lead at all: then the page says how to fill it.
     """
 
     rows: tuple[QueueRow, ...]
@@ -191,6 +202,7 @@ class QueuePage:
     minimum_score: int = 0
     owner: str | None = None
     owners: tuple[str, ...] = ()
+    nothing_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +295,39 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionEntry:
+    """What sales decided on the lead.
+
+    Attributes
+    ----------
+    when : datetime
+        Aware, UTC.
+    decision : {"accept", "recycle", "reject", "dispute"}
+    reason : str or None
+    """
+
+    when: datetime
+    decision: Decision
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """The form by which a rep decides on a lead, and what was decided so far.
+
+    Attributes
+    ----------
+    decision_id : str
+        The form's own: however often it is sent, it is one decision.
+    made : tuple of DecisionEntry
+        Newest first.
+    """
+
+    decision_id: str
+    made: tuple[DecisionEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LeadPage:
     """One lead: score, reasons that add up, what is missing, what happened.
 
@@ -312,6 +357,8 @@ class LeadPage:
         What is known of the lead, in the order of the history's columns.
     as_of, fixed_clock, model, agreement, language, degraded
         As in `QueuePage`.
+    deciding : Deciding or None
+        None where nothing can be decided, for the lead comes from a file.
     """
 
     row: QueueRow
@@ -332,12 +379,39 @@ class LeadPage:
     agreement: AgreementFacts
     language: str
     degraded: tuple[str, ...]
+    deciding: Deciding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadMoved:
+    """The lead was merged into another.
+
+    Attributes
+    ----------
+    lead_id : str
+        The id that both go by.
+    """
+
+    lead_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeadUnscored:
+    """Why there is nothing to show of a lead that was told.
+
+    Attributes
+    ----------
+    reason : {"erased", "objected", "unscored"}
+        The person asked to be forgotten; or objects to profiling; or the score is still being worked out.
+    """
+
+    reason: Literal["erased", "objected", "unscored"]
 
 
 class Pages(Protocol):
-    """Where the web app gets its pages from.
+    """Where the web app gets its pages from; the app keeps it at ``app.state.pages``.
 
-    The app keeps it at ``app.state.pages``; None where no history was given, then pages say how to give one.
+    With ``own`` a reader sees the leads of one owner only, and no others exist for them.
     """
 
     def queue(
@@ -349,10 +423,13 @@ class Pages(Protocol):
         band: Band | None = None,
         minimum_score: int = 0,
         owner: str | None = None,
+        own: str | None = None,
     ) -> QueuePage:
         """Return one page of the ranked list."""
         ...
 
-    def lead(self, lead_id: str, *, language: str) -> LeadPage | None:
-        """Return a lead's page; None if no open lead has this id."""
+    def lead(
+        self, lead_id: str, *, language: str, own: str | None = None
+    ) -> LeadPage | LeadMoved | LeadUnscored | None:
+        """Return a lead's page; None if there is no lead of this id to show."""
         ...

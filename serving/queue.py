@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,19 +18,14 @@ from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import FixedClock, from_micros
 from leadlight.core.history import History
 from leadlight.features.timeline import Timeline
-from leadlight.serving import lead_facts
-from leadlight.serving.bars import component_bars
 from leadlight.serving.batch import CHUNK, current_stages, matrix_of, open_leads
 from leadlight.serving.desk import Desk
 from leadlight.serving.events import Events
-from leadlight.serving.pages_data import AgreementFacts, Band, LeadPage, ModelFacts, QueuePage, QueueRow
-from leadlight.serving.reasons import why_of
+from leadlight.serving.page_parts import Place, agreement_facts, model_facts, queue_row, score_parts
+from leadlight.serving.pages_data import Band, LeadPage, QueuePage, QueueRow
 from leadlight.serving.scorer import Answer, Scorer
-from leadlight.serving.words import say
 
 __all__ = ["RankedQueue"]
-
-_SHORT_VERSION: Final = 12
 
 
 @dataclass(frozen=True)
@@ -44,14 +38,13 @@ class _Ranking:
         Row in ``history.leads``.
     matrix : array of shape (n_leads, n_features)
     score : array, dtype int64
-    points, points_rank : array or None
+    points_rank : array or None
         None where the agreement has no points; equal points share the best rank.
     """
 
     rows: NDArray[np.int64]
     matrix: NDArray[np.float64]
     score: NDArray[np.int64]
-    points: NDArray[np.float64] | None
     points_rank: NDArray[np.int64] | None
 
     @classmethod
@@ -65,8 +58,8 @@ class _Ranking:
         ids = history.leads["lead_id"].to_numpy()[rows].astype(str)
         order = np.lexsort((ids, -np.round(log_odds, 9)))
         matrix = matrix[order]
-        points = model.scorecard_points(matrix) if model.points else None
-        return cls(rows[order], matrix, score[order], points, None if points is None else _shared_ranks(points))
+        points_rank = _shared_ranks(model.scorecard_points(matrix)) if model.points else None
+        return cls(rows[order], matrix, score[order], points_rank)
 
 
 def _shared_ranks(points: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -103,7 +96,6 @@ class RankedQueue:
         self._stages = _or_none(leads["lead_id"].map(current_stages(history, self._as_of)).astype("str"))
         self._created = leads["created_at"].tolist()
         self._bands = np.array([scorer.model.band(int(score)) for score in self._ranking.score], dtype="U4")
-        self._counts = {name: int((self._bands == name).sum()) for name in ("hot", "warm", "cold")}
         self._owner_of = np.array(self._owners, dtype=object)
         self._all_owners = tuple(sorted({name for name in self._owners if name is not None}))
         self._events = Events(history, self._ids)
@@ -120,9 +112,11 @@ class RankedQueue:
         band: Band | None = None,
         minimum_score: int = 0,
         owner: str | None = None,
+        own: str | None = None,
     ) -> QueuePage:
         """Return one page of the ranked list."""
-        chosen = self._ranking.score >= minimum_score
+        mine = np.ones(len(self._ids), bool) if own is None else self._owner_of == own
+        chosen = mine & (self._ranking.score >= minimum_score)
         if band is not None:
             chosen &= self._bands == band
         if owner is not None:
@@ -135,48 +129,36 @@ class RankedQueue:
             offset=offset,
             limit=limit,
             band=band,
-            counts=self._counts,
+            counts={name: int((mine & (self._bands == name)).sum()) for name in ("hot", "warm", "cold")},
             as_of=from_micros(self._as_of),
             fixed_clock=self._fixed_clock,
-            model=self._model_facts(language),
-            agreement=self._agreement_facts(),
+            model=model_facts(self._scorer, language),
+            agreement=agreement_facts(self._scorer),
             language=language,
             degraded=degraded,
             minimum_score=minimum_score,
             owner=owner,
-            owners=self._all_owners,
+            owners=self._all_owners if own is None else (),
         )
 
-    def lead(self, lead_id: str, *, language: str) -> LeadPage | None:
+    def lead(self, lead_id: str, *, language: str, own: str | None = None) -> LeadPage | None:
         """Return a lead's page; None if no open lead has this id."""
         place = self._place.get(lead_id)
-        if place is None:
+        if place is None or own not in (None, self._owners[place]):
             return None
         [answer] = self._answers([place], language)
         receipt_ids, degraded = self._keep([answer])
-        row = self._row(place, answer, receipt_ids[0])
-        model = self._scorer.model
         timeline, left_out = self._events.timeline(lead_id, self._created[place], self._as_of, language)
-        shown = model.probability_status == "calibrated"
         return LeadPage(
-            row=row,
+            row=self._row(place, answer, receipt_ids[0]),
             open_leads=len(self._ids),
             created_at=None if self._created[place] is pd.NaT else self._created[place].to_pydatetime(),
-            base_log_odds=answer.base_log_odds,
-            log_odds=answer.log_odds,
-            base_text=say("base", language),
-            base_probability=_sigmoid(answer.base_log_odds) if shown else None,
-            components=component_bars(answer, language),
-            missing=row.missing,
             timeline=timeline,
             timeline_left_out=left_out,
-            attributes=lead_facts.attributes(model.catalog, answer.row, self._raw(place), language),
             as_of=from_micros(self._as_of),
             fixed_clock=self._fixed_clock,
-            model=self._model_facts(language),
-            agreement=self._agreement_facts(),
-            language=language,
             degraded=degraded,
+            **score_parts(self._scorer, answer, self._raw(place)),
         )
 
     @property
@@ -214,28 +196,15 @@ class RankedQueue:
         return rows, degraded
 
     def _row(self, place: int, answer: Answer, receipt_id: str | None) -> QueueRow:
-        why = why_of(answer.reasons)
-        points, ranks = self._ranking.points, self._ranking.points_rank
-        catalog = self._scorer.model.catalog
-        return QueueRow(
-            rank=place + 1,
-            lead_id=answer.lead_id,
-            account_id=self._accounts[place],
-            stage=self._stages[place],
-            score=answer.score,
-            probability=self._scorer.shown_probability(answer),
-            grade=answer.grade,
-            band=answer.band,
-            why="; ".join(reason.text for reason in why) or say("why.nothing", answer.language),
-            why_direction=why[0].direction if why else None,
-            confidence=answer.confidence,
-            scorecard_rank=None if ranks is None else int(ranks[place]),
-            scorecard_points=None if points is None else float(points[place]),
-            receipt_id=receipt_id,
-            headline=lead_facts.headline(catalog, answer.row, self._raw(place), answer.language),
-            owner_id=self._owners[place],
-            missing=lead_facts.missing_labels(catalog, answer),
+        ranks = self._ranking.points_rank
+        beside = Place(
+            place + 1,
+            self._accounts[place],
+            self._owners[place],
+            self._stages[place],
+            None if ranks is None else int(ranks[place]),
         )
+        return queue_row(self._scorer, answer, beside, receipt_id, self._raw(place))
 
     def _raw(self, place: int) -> Callable[[str], str | None]:
         """Return a look-up of the lead's attributes as the history spells them."""
@@ -248,33 +217,6 @@ class RankedQueue:
 
         return look_up
 
-    def _model_facts(self, language: str) -> ModelFacts:
-        scorer, model = self._scorer, self._scorer.model
-        return ModelFacts(
-            scorer.name,
-            scorer.version,
-            model.kind,
-            say(f"kind.{model.kind}", language),
-            model.probability_status,
-            say(f"status.{model.probability_status}", language),
-        )
-
-    def _agreement_facts(self) -> AgreementFacts:
-        model, agreement = self._scorer.model, self._scorer.model.agreement
-        weekly = agreement.get("leads_per_week")
-        return AgreementFacts(
-            str(agreement["version"])[:_SHORT_VERSION],
-            model.catalog.goal_stage,
-            model.horizon_days,
-            None if weekly is None else int(weekly),
-            dict(agreement["grades"]),
-            tuple(agreement.get("defaults", ())),
-        )
-
 
 def _or_none(column: pd.Series[str]) -> list[str | None]:
     return [None if pd.isna(value) else str(value) for value in column]
-
-
-def _sigmoid(log_odds: float) -> float:
-    return float(1.0 / (1.0 + np.exp(-log_odds)))

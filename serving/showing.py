@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_
 
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.ledger.reading import read_known
-from leadlight.serving.ledger.sql import parts
+from leadlight.serving.ledger.sql import is_true, parts
 from leadlight.serving.pages_data import Band
 from leadlight.serving.rescoring.scoring import looks_at_accounts, score_known, unpacked
 from leadlight.serving.rescoring.writing import write_scores
@@ -21,7 +21,7 @@ from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.receipt_table import insert_receipts
 from leadlight.serving.store.schema import SCORES
 
-__all__ = ["BadCursor", "Filters", "Shown", "find_page", "give_receipts", "read_scores"]
+__all__ = ["BadCursor", "Filters", "Shown", "find_page", "find_stretch", "give_receipts", "read_scores"]
 
 Row = Mapping[str, Any]
 
@@ -54,7 +54,7 @@ class Filters:
     def conditions(self, scorer: Scorer) -> list[ColumnElement[bool]]:
         """Return them as conditions on `SCORES`; a band is a range of scores, which the index knows."""
         wanted = ((SCORES.c.owner_id, self.owner), (SCORES.c.stage, self.stage), (SCORES.c.account_id, self.account))
-        found: list[ColumnElement[bool]] = [SCORES.c.is_open]
+        found: list[ColumnElement[bool]] = [is_true(SCORES.c.is_open)]
         found += [column == value for column, value in wanted if value is not None]
         hot, warm = scorer.model.hot_score, scorer.model.warm_score
         low = {"hot": hot, "warm": warm}.get(str(self.band), 0)
@@ -92,6 +92,28 @@ def find_page(
     rows: list[Row] = [dict(row) for row in connection.execute(asked).mappings()]
     more = len(rows) > limit
     return rows[:limit], _write_cursor(rows[limit - 1]) if more else None
+
+
+def find_stretch(
+    connection: Connection, scorer: Scorer, filters: Filters, offset: int, limit: int
+) -> tuple[list[Row], int]:
+    """Return part of the ranked queue by its place, and how many leads pass the filters.
+
+    Parameters
+    ----------
+    connection : Connection
+    scorer : Scorer
+    filters : Filters
+    offset, limit : int
+        Ranks ``offset + 1`` to ``offset + limit``.
+    """
+    wanted = and_(*filters.conditions(scorer))
+    # the index alone finds the places; only the rows that are shown are read
+    places = select(SCORES.c.lead_id).where(wanted).order_by(*_RANK).limit(limit).offset(offset)
+    asked = select(SCORES).where(SCORES.c.lead_id.in_(places)).order_by(*_RANK)
+    total = connection.execute(select(func.count()).select_from(SCORES).where(wanted)).scalar_one()
+    rows: list[Row] = [dict(row) for row in connection.execute(asked).mappings()]
+    return rows, total
 
 
 def _write_cursor(row: Row) -> str:

@@ -83,6 +83,7 @@ RULES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/"): _PAGE,
     ("GET", "/leads"): _PAGE,
     ("GET", "/leads/{lead_id}"): _PAGE,
+    ("POST", "/leads/{lead_id}/decisions"): Rule(frozenset({"rep", ADMIN}), is_page=True),
 }
 """By method and the route's path, its parameters by name only. HEAD counts as GET."""
 

@@ -21,7 +21,7 @@ from leadlight.core.errors import Problem
 from leadlight.serving.api.problems import Refusal
 from leadlight.serving.words import say
 
-__all__ = ["MOST_VALUES", "SECONDS", "parse", "read_body"]
+__all__ = ["MOST_VALUES", "SECONDS", "parse", "read_body", "read_bytes"]
 
 SECONDS: Final = 30.0
 """How long a body may take to arrive: whoever sends a byte a minute must not hold a connection for ever."""
@@ -54,17 +54,29 @@ async def read_body(request: Request, limit: int, language: str, seconds: float 
     headers = dict(reversed(request.scope["headers"]))  # the first of each counts
     _check_media_type(_text(headers.get(b"content-type")))
     _check_encoding(_text(headers.get(b"content-encoding")))
+    read = await read_bytes(request, limit, seconds)
+    if not read.strip():
+        _refuse("empty_body", language)
+    return read
+
+
+async def read_bytes(request: Request, limit: int, seconds: float = SECONDS) -> bytes:
+    """Return the body's bytes, whatever they mean; the parameters as in `read_body`.
+
+    Raises
+    ------
+    Refusal
+        ``too_large`` or ``too_slow``.
+    """
+    headers = dict(reversed(request.scope["headers"]))
     declared = _text(headers.get(b"content-length")) or ""
     if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
         raise Refusal("too_large", limit=limit)
     try:
         async with asyncio.timeout(seconds):
-            read = await _read(request, limit)
+            return await _read(request, limit)
     except TimeoutError:
         raise Refusal("too_slow", seconds=f"{seconds:g}") from None
-    if not read.strip():
-        _refuse("empty_body", language)
-    return read
 
 
 def _text(header: bytes | None) -> str | None:

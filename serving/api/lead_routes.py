@@ -25,7 +25,7 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
 from leadlight.serving.ledger.erasing import names_of
 from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
-from leadlight.serving.ledger.reading import read_known, read_lead
+from leadlight.serving.ledger.reading import attributes_of, read_known, read_lead
 from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.pages_data import Band
 from leadlight.serving.reasons import why_of
@@ -156,8 +156,6 @@ def _record(connection: Connection, desk: Desk, asked: str) -> tuple[dict[str, A
     lead_id = desk.memory.ledger.known(connection, asked)
     known = read_known(connection, [lead_id], desk.now() + 1, colleagues=False)
     lead = known.leads[0]
-    changes = sorted(known.attribute_changes, key=lambda row: (row["occurred_at"], row["recorded_at"]))
-    attributes = {**lead["attributes"], **{row["attribute"]: row["value"] for row in changes}}
     stages = sorted(known.stage_changes, key=lambda row: (row["occurred_at"], row["recorded_at"]), reverse=True)
     score = read_scores(connection, [lead_id]).get(lead_id)
     facts = {
@@ -165,7 +163,7 @@ def _record(connection: Connection, desk: Desk, asked: str) -> tuple[dict[str, A
         "created_at": _time(lead["created_at"]),
         "account_id": lead["account_id"],
         "owner_id": lead["owner_id"],
-        "attributes": {name: value for name, value in attributes.items() if value is not None},
+        "attributes": attributes_of(lead, known.attribute_changes),
         "stage": stages[0]["stage"] if stages else None,
         "stage_changes": [_stage(row) for row in stages[:_MOST_STAGES]],
         "activities": len(known.activities),

@@ -78,6 +78,19 @@ class Memory:
         self.journal.add(erased.tokens, at)
         self._spool.forget(erased.names)
 
+    def write_here(self, job: Job) -> Any:
+        """Do a job that changes no lead in a transaction of its own, in this thread, which may wait for the database.
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError, OSError
+            If the database does not answer.
+        """
+        [done] = run_jobs(self.database, [job])
+        if isinstance(done, Exception):
+            raise done
+        return done
+
     def read(self, act: Callable[[Connection], Any]) -> Any:
         """Do something that only reads; it may wait for the database, so it belongs into a thread."""
         with self.database.reading() as connection:

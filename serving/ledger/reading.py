@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
 from leadlight.serving.ledger.sql import parts
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, STAGE_CHANGES
 
-__all__ = ["Known", "counting", "read_known", "read_lead"]
+__all__ = ["Known", "attributes_of", "counting", "latest_stage", "read_attributes", "read_known", "read_lead"]
 
 Row = dict[str, Any]
 
@@ -76,17 +76,46 @@ def read_known(connection: Connection, lead_ids: Sequence[str], as_of: int, *, c
     everybody = sorted(lead["lead_id"] for lead in known.leads)
     known.activities = _events(connection, ACTIVITIES, everybody, as_of)
     known.stage_changes = _events(connection, STAGE_CHANGES, everybody, as_of)
-    known.attribute_changes = [
-        {**row, "value": json.loads(row["value"])} for row in _events(connection, ATTRIBUTE_CHANGES, sorted(own), as_of)
-    ]
+    known.attribute_changes = _decoded(_events(connection, ATTRIBUTE_CHANGES, sorted(own), as_of))
     return known
+
+
+def read_attributes(connection: Connection, lead_ids: Sequence[str], as_of: int) -> dict[str, dict[str, Any]]:
+    """Return the attributes of leads at a moment, by lead id; see `attributes_of`."""
+    leads = _leads(connection, LEADS.c.lead_id, lead_ids)
+    changes: dict[str, list[Row]] = {}
+    for row in _decoded(_events(connection, ATTRIBUTE_CHANGES, [lead["lead_id"] for lead in leads], as_of)):
+        changes.setdefault(row["lead_id"], []).append(row)
+    return {lead["lead_id"]: attributes_of(lead, changes.get(lead["lead_id"], ())) for lead in leads}
+
+
+def attributes_of(lead: Row, changes: Iterable[Row]) -> dict[str, Any]:
+    """Return a lead's attributes after its changes, in whatever order these are; what is not known is left out."""
+    ordered = sorted(changes, key=_by_time)
+    values = {**lead["attributes"], **{row["attribute"]: row["value"] for row in ordered}}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def latest_stage(changes: Iterable[Row]) -> str | None:
+    """Return the stage that a lead's changes led to; None where there are none."""
+    ordered = sorted(changes, key=_by_time, reverse=True)
+    return ordered[0]["stage"] if ordered else None
+
+
+def _by_time(row: Row) -> tuple[int, int]:
+    return row["occurred_at"], row["recorded_at"]
+
+
+def _decoded(changes: Iterable[Row]) -> list[Row]:
+    return [{**row, "value": json.loads(row["value"])} for row in changes]
 
 
 def _leads(connection: Connection, column: ColumnElement[Any], values: Iterable[str]) -> list[Row]:
     found: list[Row] = []
     for part in parts(list(values)):
-        asked = select(LEADS).where(column.in_(part), LEADS.c.merged_into.is_(None)).order_by(LEADS.c.lead_id)
-        found += [_lead(row) for row in connection.execute(asked).mappings()]
+        asked = select(LEADS).where(column.in_(part)).order_by(LEADS.c.lead_id)
+        # merged ones are left out here: asked for in SQL, SQLite would look through all that are not
+        found += [_lead(row) for row in connection.execute(asked).mappings() if row["merged_into"] is None]
     return found
 
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select, true
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import Text
 
-__all__ = ["AT_ONCE", "insert_many", "one_of", "parts", "upsert"]
+__all__ = ["AT_ONCE", "insert_many", "is_true", "one_of", "parts", "upsert"]
 
 AT_ONCE: Final = 500
 """Values in one question: older builds of SQLite bind at most 999."""
@@ -29,6 +29,11 @@ def parts(items: Sequence[_Item], size: int = AT_ONCE) -> Iterator[Sequence[_Ite
     """
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def is_true(column: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a column is true; SQLite uses an index only where the value is named."""
+    return column == true()
 
 
 def upsert(connection: Connection, table: Table) -> Any:

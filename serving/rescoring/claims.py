@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, bindparam, literal, or_, select
 
-from leadlight.serving.ledger.sql import parts, upsert
+from leadlight.serving.ledger.sql import is_true, parts, upsert
 from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, TIME_PASSED
 from leadlight.serving.store.schema import LEADS, RESCORING, RESCORING_ACCOUNTS, SCORES
 
@@ -115,7 +115,7 @@ def sweep(connection: Connection, version: int, older_than: int, most: int, cloc
     waiting = select(RESCORING.c.lead_id)
     other_model = select(SCORES.c.lead_id).where(SCORES.c.model_version != version, SCORES.c.lead_id.not_in(waiting))
     old = select(SCORES.c.lead_id).where(
-        SCORES.c.is_open, SCORES.c.as_of < older_than, SCORES.c.lead_id.not_in(waiting)
+        is_true(SCORES.c.is_open), SCORES.c.as_of < older_than, SCORES.c.lead_id.not_in(waiting)
     )
     listed = 0
     for found in (other_model, old):

@@ -77,6 +77,10 @@ class Links:
         """Return the address of a lead; whatever its id holds stays one step of the path."""
         return self._address(f"/leads/{quote(lead_id, safe='')}", [])
 
+    def decide(self, lead_id: str) -> str:
+        """Return where the form of a decision on a lead goes."""
+        return self._address(f"/leads/{quote(lead_id, safe='')}/decisions", [])
+
     def receipt(self, receipt_id: str) -> str:
         """Return the address of a receipt, which is JSON."""
         return f"{self.root}/v1/receipts/{quote(receipt_id, safe='')}"

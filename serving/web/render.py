@@ -13,6 +13,7 @@ from leadlight.features.words import stage_name
 from leadlight.serving.pages_data import LeadPage, ModelFacts, QueuePage
 from leadlight.serving.web import formats
 from leadlight.serving.web.chart import Axis, sigmoid
+from leadlight.serving.web.forms import LONGEST_REASON
 from leadlight.serving.web.links import Filters, Links
 from leadlight.serving.web.texts import LANGUAGE_NAMES, words
 
@@ -44,7 +45,7 @@ class ProblemPage:
     name : str
         Which texts say it: ``problem.<name>.title`` and ``.text``.
     subject : str
-        What was asked for; shown in the text of ``not_found``.
+        The lead that was asked for; shown in some texts.
     commands : tuple of str
         What to type to mend it.
     again_after : int or None
@@ -103,9 +104,10 @@ def render_queue(queue: QueuePage, filters: Filters, links: Links) -> str:
     return template.render(page=queue, window=Window.of(queue), filters=filters, links=links)
 
 
-def render_lead(lead: LeadPage, links: Links) -> str:
-    """Return a lead's page as HTML."""
-    return _environment(lead.language).get_template("lead.html").render(page=lead, axis=Axis.of(lead), links=links)
+def render_lead(lead: LeadPage, links: Links, token: str = "") -> str:
+    """Return a lead's page as HTML; ``token`` is what its form sends back."""
+    template = _environment(lead.language).get_template("lead.html")
+    return template.render(page=lead, axis=Axis.of(lead), links=links, token=token, longest_reason=LONGEST_REASON)
 
 
 def render_problem(problem: ProblemPage, language: str, links: Links, around: QueuePage | None = None) -> str:

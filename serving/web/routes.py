@@ -1,5 +1,7 @@
 """The pages' addresses: ``/`` and ``/leads`` (the queue), ``/leads/{id}`` (a lead), ``/static``.
 
+A lead of the store has a form that posts to ``/leads/{id}/decisions``.
+
 Every answer forbids anything from outside and any script; nothing here needs one.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Final
 from urllib.parse import quote
@@ -14,12 +17,19 @@ from urllib.parse import quote
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.catalog import LANGUAGES
 from leadlight.core.errors import LeadlightError, NoChampion
 from leadlight.serving.access.caller import csrf_token
 from leadlight.serving.champion import Starting
-from leadlight.serving.pages_data import Band, Pages, QueuePage
+from leadlight.serving.desk import Desk
+from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
+from leadlight.serving.ledger.reading import read_lead
+from leadlight.serving.operate.plain_error import plain
+from leadlight.serving.pages_data import Band, LeadMoved, LeadPage, LeadUnscored, Pages, QueuePage
+from leadlight.serving.web.forms import NotAForm, comes_from_us, read_decision
 from leadlight.serving.web.links import Filters, Links
 from leadlight.serving.web.render import FOLDER, ProblemPage, render_lead, render_problem, render_queue
 from leadlight.serving.words import language_of
@@ -43,9 +53,9 @@ HEADERS: Final = {
 _BANDS: Final[dict[str, Band]] = {"hot": "hot", "warm": "warm", "cold": "cold"}
 _LAST_PAGE: Final = 1_000_000
 _NO_CHAMPION: Final = ("leadlight train --data DIR", "leadlight models promote challenger")
-_NO_HISTORY: Final = ("leadlight serve --data DIR", "leadlight demo")
 
 _SECONDS_TO_START: Final = 4
+_SECONDS_TO_SCORE: Final = 2
 _log = logging.getLogger("leadlight.serving")
 
 Text = Annotated[str, Query()]
@@ -63,6 +73,7 @@ def router() -> APIRouter:
     routes.add_api_route("/", _home, response_class=RedirectResponse)
     routes.add_api_route("/leads", _queue, response_class=HTMLResponse)
     routes.add_api_route("/leads/{lead_id:path}", _lead, response_class=HTMLResponse)
+    routes.add_api_route("/leads/{lead_id:path}/decisions", _decide, methods=["POST"], response_class=RedirectResponse)
     return routes
 
 
@@ -78,6 +89,9 @@ def _queue(request: Request, band: Text = "", min: Text = "", owner: Text = "", 
 
 
 def _list(request: Request, filters: Filters, pages: Pages) -> Response:
+    own = _own(request)
+    if own is not None:
+        filters = replace(filters, owner=None)  # it is theirs anyhow
     queue = pages.queue(
         language=language_asked(request),
         offset=PAGE_SIZE * (filters.page - 1),
@@ -85,6 +99,7 @@ def _list(request: Request, filters: Filters, pages: Pages) -> Response:
         band=filters.band,
         minimum_score=filters.minimum_score,
         owner=filters.owner,
+        own=own,
     )
     return html_answer(render_queue(queue, filters, links_of(request)), 200, queue.language)
 
@@ -94,20 +109,67 @@ def _lead(request: Request, lead_id: str) -> Response:
 
 
 def _one(request: Request, lead_id: str, pages: Pages) -> Response:
-    lead = pages.lead(lead_id, language=language_asked(request))
-    if lead is not None:
-        return html_answer(render_lead(lead, links_of(request)), 200, lead.language)
-    around = pages.queue(
-        language=language_asked(request), limit=0
-    )  # only for the clock: no lead shown, no receipt kept
-    return _problem(request, ProblemPage(404, "not_found", subject=lead_id), around)
+    links, own = links_of(request), _own(request)
+    lead = pages.lead(lead_id, language=language_asked(request), own=own)
+    if isinstance(lead, LeadPage):
+        return html_answer(render_lead(lead, links, csrf_token(request)), 200, lead.language)
+    if isinstance(lead, LeadMoved):
+        return RedirectResponse(links.lead(lead.lead_id), headers=HEADERS)
+    # only for the clock: no lead shown, no receipt kept
+    around = pages.queue(language=language_asked(request), limit=0, own=own)
+    return _problem(request, _nothing_to_show(lead, lead_id), around)
+
+
+def _nothing_to_show(lead: LeadUnscored | None, lead_id: str) -> ProblemPage:
+    if lead is None:
+        return ProblemPage(404, "not_found", subject=lead_id)
+    if lead.reason == "unscored":
+        return ProblemPage(200, "unscored", subject=lead_id, again_after=_SECONDS_TO_SCORE)
+    return ProblemPage(410 if lead.reason == "erased" else 200, lead.reason, subject=lead_id)
+
+
+async def _decide(request: Request, lead_id: str) -> Response:
+    if not comes_from_us(request):
+        return _problem(request, ProblemPage(403, "other_site"))
+    try:
+        told = {**await read_decision(request), "lead_id": lead_id}
+    except NotAForm:
+        return _problem(request, ProblemPage(422, "bad_form"))
+    caller, own = getattr(request.state, "caller", None), _own(request)
+    if caller is not None and caller.key_id is not None:
+        told["actor"] = caller.key_id
+    desk: Desk = request.app.state.desk
+    now = desk.now()
+
+    def act(connection: Connection) -> str:
+        current = desk.memory.ledger.known(connection, lead_id)
+        lead = read_lead(connection, current)
+        if own is not None and (lead is None or lead["owner_id"] != own):
+            raise UnknownLead(lead_id, lead_id=lead_id)
+        desk.memory.ledger.decide(connection, told, now)
+        return current
+
+    try:
+        current: str = await desk.memory.write(act)
+    except UnknownLead:
+        return _problem(request, ProblemPage(404, "not_found", subject=lead_id))
+    except ErasedLead:
+        return _problem(request, ProblemPage(410, "erased", subject=lead_id))
+    except (SQLAlchemyError, OSError) as error:
+        _log.warning("the store does not answer: %s", plain(error))
+        return _problem(request, ProblemPage(503, "not_decided"))
+    return RedirectResponse(links_of(request).lead(current), 303, headers=HEADERS)
+
+
+def _own(request: Request) -> str | None:
+    """Return whose leads alone the caller may see; None: all."""
+    owner: str | None = getattr(getattr(request.state, "caller", None), "owner_id", None)
+    return owner
 
 
 def _answer(request: Request, make: Callable[[Pages], Response]) -> Response:
     """Make a page, or the page that says why there is none; a rep never meets a traceback or bare JSON."""
-    pages: Pages | None = getattr(request.app.state, "pages", None)
-    if pages is None:
-        return _problem(request, ProblemPage(503, "no_history", commands=_NO_HISTORY))
+    pages: Pages = request.app.state.pages
     try:
         return make(pages)
     except NoChampion:

@@ -156,6 +156,16 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "Leads appear here as soon as the CRM sends them and they are scored.",
         "es": "Los leads aparecen aquí en cuanto el CRM los envía y se puntúan.",
     },
+    "empty.store.title": {"en": "No lead has been told yet", "es": "Todavía no se ha comunicado ningún lead"},
+    "empty.store.text": {
+        "en": "Leads appear here once they are in the store. Take in the history that the model was trained on:",
+        "es": "Los leads aparecen aquí en cuanto están en el almacén. Importe el historial con el que se entrenó el "
+        "modelo:",
+    },
+    "empty.store.api": {
+        "en": "Or let the CRM tell each lead with this call:",
+        "es": "O deje que el CRM comunique cada lead con esta llamada:",
+    },
     "empty.filtered.title": {"en": "No lead matches these filters", "es": "Ningún lead cumple estos filtros"},
     "empty.filtered.text": {
         "en": "Lower the minimum score, choose another band or owner, or clear the filters.",
@@ -180,6 +190,15 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "lead.grade_band": {"en": "Grade and band", "es": "Nota y franja"},
     "lead.rank": {"en": "Rank in the queue", "es": "Puesto en la cola"},
     "lead.rank.of": {"en": "of {total} open leads", "es": "de {total} leads abiertos"},
+    "lead.rank.none": {"en": "Not in the queue", "es": "Fuera de la cola"},
+    "lead.rank.left": {
+        "en": "It is closed, or has converted.",
+        "es": "Está cerrado o ya se convirtió.",
+    },
+    "lead.rank.left.stage": {
+        "en": "It has left the queue. Stage: {stage}",
+        "es": "Ha salido de la cola. Etapa: {stage}",
+    },
     "lead.chance": {"en": "Chance to reach {goal}", "es": "Probabilidad de llegar a {goal}"},
     "lead.score.note": {
         "en": "Higher than about {score} of 100 open leads",
@@ -291,6 +310,25 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "This is too long to be a key.",
         "es": "Esto es demasiado largo para ser una clave.",
     },
+    # --- deciding on a lead
+    "decide.title": {"en": "Decide", "es": "Decidir"},
+    "decide.reason": {"en": "Reason (optional)", "es": "Motivo (opcional)"},
+    "decide.accept": {"en": "Accept", "es": "Aceptar"},
+    "decide.recycle": {"en": "Recycle", "es": "Reciclar"},
+    "decide.reject": {"en": "Reject", "es": "Rechazar"},
+    "decide.dispute": {"en": "Dispute the score", "es": "Discutir la puntuación"},
+    "decide.accept.means": {"en": "Accept: sales takes it.", "es": "Aceptar: ventas se hace cargo."},
+    "decide.recycle.means": {"en": "Recycle: back to marketing.", "es": "Reciclar: vuelve a marketing."},
+    "decide.reject.means": {"en": "Reject: it is closed.", "es": "Rechazar: queda cerrado."},
+    "decide.dispute.means": {
+        "en": "Dispute: noted beside the score; the stage stays.",
+        "es": "Discutir: se anota junto a la puntuación; la etapa no cambia.",
+    },
+    "decide.made": {"en": "Decided so far", "es": "Decidido hasta ahora"},
+    "decided.accept": {"en": "Accepted", "es": "Aceptado"},
+    "decided.recycle": {"en": "Recycled", "es": "Reciclado"},
+    "decided.reject": {"en": "Rejected", "es": "Rechazado"},
+    "decided.dispute": {"en": "Score disputed", "es": "Puntuación discutida"},
     # --- when a page can't be given
     "problem.not_allowed.title": {"en": "Your key does not open this page", "es": "Su clave no abre esta página"},
     "problem.not_allowed.text": {
@@ -325,12 +363,43 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "Leads are ranked as soon as a model has been trained and promoted:",
         "es": "Los leads se ordenan en cuanto se entrena y se promueve un modelo:",
     },
-    "problem.no_history.title": {"en": "There is no history to rank", "es": "No hay historial que ordenar"},
-    "problem.no_history.text": {
-        "en": "This service answers score requests, but was given no leads to list. Start it with your history, or "
-        "see the pages with a simulated company:",
-        "es": "Este servicio responde a peticiones de puntuación, pero no se le dieron leads que listar. Arránquelo "
-        "con su historial, o vea las páginas con una empresa simulada:",
+    "problem.erased.title": {"en": "This lead was erased", "es": "Este lead fue borrado"},
+    "problem.erased.text": {
+        "en": "The person asked to be forgotten. Nothing is kept of lead {lead}, and it can't be brought back.",
+        "es": "La persona pidió ser olvidada. No se conserva nada del lead {lead} y no puede recuperarse.",
+    },
+    "problem.objected.title": {
+        "en": "This person objects to profiling",
+        "es": "Esta persona se opone al perfilado",
+    },
+    "problem.objected.text": {
+        "en": "Lead {lead} gets no score and no reasons. Only an admin can note that the person objects no longer.",
+        "es": "El lead {lead} no recibe puntuación ni motivos. Solo un administrador puede anotar que la persona ya no "
+        "se opone.",
+    },
+    "problem.unscored.title": {"en": "This lead is being scored", "es": "Este lead se está puntuando"},
+    "problem.unscored.text": {
+        "en": "Lead {lead} is known, and its first score is being worked out. This page tries again by itself.",
+        "es": "El lead {lead} es conocido y se está calculando su primera puntuación. Esta página vuelve a intentarlo "
+        "sola.",
+    },
+    "problem.other_site.title": {"en": "This form came from elsewhere", "es": "Este formulario vino de otro sitio"},
+    "problem.other_site.text": {
+        "en": "Decisions are taken on the lead's own page only. Nothing was kept; open the lead and decide there.",
+        "es": "Las decisiones solo se toman en la página del propio lead. No se guardó nada; abra el lead y decida "
+        "allí.",
+    },
+    "problem.bad_form.title": {"en": "This form can't be read", "es": "Este formulario no se entiende"},
+    "problem.bad_form.text": {
+        "en": "Nothing was kept. Open the lead again and decide there; a reason has 2,000 characters at most.",
+        "es": "No se guardó nada. Abra el lead otra vez y decida allí; un motivo tiene como máximo 2000 caracteres.",
+    },
+    "problem.not_decided.title": {"en": "The decision was not kept", "es": "La decisión no se guardó"},
+    "problem.not_decided.text": {
+        "en": "The database does not answer. Go back and send it again shortly; it counts once, however often it is "
+        "sent.",
+        "es": "La base de datos no responde. Vuelva atrás y envíela de nuevo en un momento; cuenta una sola vez, por "
+        "muchas que se envíe.",
     },
     "problem.bad_filter.title": {"en": "These filters can't be read", "es": "Estos filtros no se entienden"},
     "problem.bad_filter.text": {

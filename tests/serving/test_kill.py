@@ -22,8 +22,9 @@ import pytest
 from sqlalchemy import func, select
 
 from leadlight.core.artifact import TrainedModel
+from leadlight.serving.replay import replay
 from leadlight.serving.store.database import Database
-from leadlight.serving.store.receipts import Receipt, replay
+from leadlight.serving.store.receipts import Receipt
 from leadlight.serving.store.schema import ACTIVITIES, LEADS, RECEIPTS, RESCORING, SCORES, STAGE_CHANGES
 from models import save_champion
 from waiting import wait_for

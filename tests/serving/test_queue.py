@@ -188,3 +188,15 @@ def test_the_service_lists_the_open_leads_of_its_history(serve: Any, model: Trai
     wait_for(lambda: client.get("/leads").status_code == 200)
     assert client.get("/leads").text.count("/leads/L-") >= 20
     assert client.get("/leads/L-0").status_code in (200, 404)
+
+
+def test_a_rep_sees_their_own_leads_and_no_others_exist_for_them(queue: RankedQueue) -> None:
+    whole = queue.queue(language="en", limit=1000)
+    anns = queue.queue(language="en", limit=1000, own="ann")
+    assert anns.rows == tuple(row for row in whole.rows if row.owner_id == "ann")
+    assert sum(anns.counts.values()) == anns.total == len(anns.rows) < whole.total
+    assert anns.owners == ()
+    assert queue.queue(language="en", owner="bob", own="ann").rows == ()
+    bobs = next(row.lead_id for row in whole.rows if row.owner_id == "bob")
+    assert queue.lead(bobs, language="en", own="ann") is None
+    assert queue.lead(bobs, language="en", own="bob") is not None

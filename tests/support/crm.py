@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from leadlight.core.clock import to_micros
 from leadlight.serving.ledger.reading import read_known
-from leadlight.serving.store.schema import RESCORING, RESCORING_ACCOUNTS
+from leadlight.serving.store.schema import LEADS, RESCORING, RESCORING_ACCOUNTS, SCORES
 from waiting import wait_for
 
-__all__ = ["START", "Clock", "activity", "count", "known_at", "rows", "settle", "tell"]
+__all__ = ["START", "Clock", "activity", "count", "fill", "known_at", "rows", "settle", "tell"]
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -58,3 +59,43 @@ def tell(crm: TestClient, *activities: dict[str, Any], **more: Any) -> Any:
 def settle(crm: TestClient) -> None:
     """Wait until every score is up to date."""
     wait_for(lambda: count(crm, RESCORING) + count(crm, RESCORING_ACCOUNTS) == 0)
+
+
+def fill(crm: TestClient, leads: int) -> None:
+    """Put scored leads into the store, of which every tenth has left the queue."""
+    scorer = crm.app.state.desk.champion.scorer
+    rng = np.random.default_rng(3)
+    now = to_micros(START)
+    matrix = np.where(rng.random((leads, len(scorer.model.catalog.features))) < 0.5, 0.0, 1.0)
+    scored = scorer.model.score(matrix)
+    lead_rows, score_rows = [], []
+    for number, (row, log_odds, score) in enumerate(
+        zip(matrix, scored.log_odds.tolist(), scored.score.tolist(), strict=True)
+    ):
+        both = {"lead_id": f"L-{number:03}", "account_id": f"A-{number % 7}", "owner_id": f"O-{number % 3}"}
+        lead_rows.append(
+            {
+                **both,
+                "created_at": now - 1,
+                "recorded_at": now - 1,
+                "attributes": "{}",
+                "attributes_at": now - 1,
+                "touched_at": now - 1,
+            }
+        )
+        score_rows.append(
+            {
+                **both,
+                "as_of": now,
+                "is_open": number % 10 != 0,
+                "log_odds": log_odds,
+                "score": score,
+                "band": scorer.model.band(score),
+                "stage": ("mql", None)[number % 2],
+                "model_version": 7,
+                "features": row.astype("<f8").tobytes(),
+            }
+        )
+    with crm.app.state.desk.memory.database.writing() as connection:
+        connection.execute(insert(LEADS), lead_rows)
+        connection.execute(insert(SCORES), score_rows)

@@ -13,6 +13,8 @@ from leadlight.serving.pages_data import (
     AgreementFacts,
     Band,
     ComponentBars,
+    Deciding,
+    DecisionEntry,
     LeadPage,
     ModelFacts,
     QueuePage,
@@ -24,6 +26,10 @@ from leadlight.serving.web.routes import mount
 
 AS_OF = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 BASE = -2.5137
+DECIDED = (
+    DecisionEntry(AS_OF - timedelta(days=1), "dispute", "no budget before spring"),
+    DecisionEntry(AS_OF - timedelta(days=9), "recycle", None),
+)
 
 MODEL = {
     "en": ModelFacts(
@@ -330,10 +336,11 @@ class StillPages:
         band: Band | None = None,
         minimum_score: int = 0,
         owner: str | None = None,
+        own: str | None = None,
     ) -> QueuePage:
         if self.fails is not None:
             raise self.fails
-        everyone = self.rows(language)
+        everyone = [r for r in self.rows(language) if own in (None, r.owner_id)]
         chosen = [
             r for r in everyone if band in (None, r.band) and r.score >= minimum_score and owner in (None, r.owner_id)
         ]
@@ -356,10 +363,10 @@ class StillPages:
         )
         return replace(page, **self.queue_changes)  # type: ignore[arg-type]
 
-    def lead(self, lead_id: str, *, language: str) -> LeadPage | None:
+    def lead(self, lead_id: str, *, language: str, own: str | None = None) -> LeadPage | None:
         if self.fails is not None:
             raise self.fails
-        found = next((r for r in self.rows(language) if r.lead_id == lead_id), None)
+        found = next((r for r in self.rows(language) if r.lead_id == lead_id and own in (None, r.owner_id)), None)
         return None if found is None else replace(self._page(found, language), **self.lead_changes)  # type: ignore[arg-type]
 
     def _page(self, found: QueueRow, language: str) -> LeadPage:
@@ -382,10 +389,11 @@ class StillPages:
             agreement=AGREEMENT,
             language=language,
             degraded=(),
+            deciding=Deciding("01JDDZ0001T8Q4X9V2M7KHNB3X", DECIDED),
         )
 
 
-def app_of(pages: StillPages | None) -> FastAPI:
+def app_of(pages: StillPages) -> FastAPI:
     """An app with nothing but the pages."""
     app = FastAPI()
     app.state.pages = pages
