@@ -191,6 +191,6 @@ def _said(value: float | str | None) -> str:
 
 
 def _time(micros: int) -> str:
-    from leadlight.core.clock import from_micros
+    from leadlight.core.clock import time_text
 
-    return f"{from_micros(micros):%Y-%m-%dT%H:%M:%SZ}"
+    return time_text(micros, "seconds")

@@ -27,8 +27,8 @@ def opened(setting: Settings) -> Iterator[Database]:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
-    from leadlight.serving.operate.plain_error import plain
     from leadlight.serving.store.database import Database
+    from leadlight.serving.store.plain_error import plain
 
     database = Database(setting.database)
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-__all__ = ["DAY", "NEVER", "Clock", "FixedClock", "SystemClock", "from_micros", "to_micros"]
+__all__ = ["DAY", "NEVER", "Clock", "FixedClock", "SystemClock", "from_micros", "time_text", "to_micros"]
 
 DAY: Final = 86_400_000_000
 """Microseconds in a day."""
@@ -82,3 +82,20 @@ def from_micros(micros: int) -> datetime:
     '1970-01-02T00:00:00+00:00'
     """
     return _EPOCH + timedelta(microseconds=micros)
+
+
+def time_text(micros: int, timespec: str = "auto") -> str:
+    """Return a number of microseconds since 1970-01-01 UTC as the API writes a time.
+
+    Parameters
+    ----------
+    micros : int
+    timespec : str
+        As `datetime.isoformat` takes it.
+
+    Examples
+    --------
+    >>> time_text(1_500_000), time_text(1_500_000, "seconds")
+    ('1970-01-01T00:00:01.500000Z', '1970-01-01T00:00:01Z')
+    """
+    return from_micros(micros).isoformat(timespec=timespec).replace("+00:00", "Z")

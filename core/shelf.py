@@ -112,6 +112,10 @@ class Shelf:
             yield path
             time += 1
 
+    def every(self) -> tuple[tuple[int, Path], ...]:
+        """Return each folder with its version, those of one number in their order."""
+        return tuple((version, folder) for version in self.versions() for folder in self.folders(version))
+
     def versions(self) -> tuple[int, ...]:
         """Return the versions that are kept, in order."""
         try:

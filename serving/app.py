@@ -98,6 +98,7 @@ def create_app(
     outbox = Outbox(settings, database, clock, metrics)
     teller = Teller(settings.webhook_step, ids) if outbox.sends else None
     rescorer = Rescorer(database, champion, clock, teller=teller, told=outbox.notify)
+    metrics.register(rescorer.metrics)
     desk = Desk(settings, clock, champion, keeper, ids, metrics, Memory(settings, database, rescorer.wake))
     door = Door(settings, KeyTable(database), wall or SystemClock())
     late = None if history is None else LatePages(desk, history)

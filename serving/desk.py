@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from leadlight.core.clock import Clock, from_micros, to_micros
+from leadlight.core.clock import Clock, time_text, to_micros
 from leadlight.core.settings import Settings
 from leadlight.serving.champion import Champion
 from leadlight.serving.ledger.memory import Memory
@@ -66,7 +66,7 @@ class Desk:
 
     def clock_text(self) -> str:
         """Return the service's time as people read it."""
-        return from_micros(self.now()).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return time_text(self.now(), "seconds")
 
     @cached_property
     def answering(self) -> AnsweredTogether:
@@ -95,7 +95,7 @@ class Desk:
 
     def _slips(self, scorer: Scorer, answers: Sequence[Answer]) -> list[Slip]:
         """Return the receipts of answers; none for a keeper that keeps nothing."""
-        self.metrics.scored(scorer, len(answers))
+        self.metrics.scored(scorer, answers)
         if not self.keeper.keeps:
             return []
         now = self.now()

@@ -6,7 +6,7 @@ request: the counters of a route and status are looked up once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Final
 
@@ -16,11 +16,12 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadlight.serving.champion import Champion
-from leadlight.serving.scorer import Scorer
+from leadlight.serving.scorer import Answer, Scorer
 
 __all__ = ["CONTENT_TYPE_LATEST", "Measured", "Metrics"]
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SCORES: Final = tuple(range(10, 101, 10))
 _NO_ROUTE: Final = "none"
 """What is told of addresses that nothing answers at: whoever tries many must not make a series each."""
 
@@ -43,7 +44,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._scores = Counter("leadlight_scores", "Scores shown or sent.", registry=self._registry)
+        self._scores = Histogram(
+            "leadlight_score",
+            "Scores shown or sent; those of the model's reference leads are spread evenly from 0 to 100.",
+            buckets=_SCORES,
+            registry=self._registry,
+        )
         self._fallback = Counter(
             "leadlight_explanations_fallback",
             "Scores explained by LightGBM itself, because the fast explanation refused the model.",
@@ -60,11 +66,12 @@ class Metrics:
             found = self._of_route[route, status] = self._seconds.labels(route, str(status))
         found.observe(seconds)
 
-    def scored(self, scorer: Scorer, count: int) -> None:
+    def scored(self, scorer: Scorer, answers: Sequence[Answer]) -> None:
         """Count scores, and those that could not be explained the fast way."""
-        self._scores.inc(count)
+        for answer in answers:
+            self._scores.observe(answer.score)
         if scorer.refused is not None:
-            self._fallback.labels(scorer.refused).inc(count)
+            self._fallback.labels(scorer.refused).inc(len(answers))
 
     def register(self, collector: Collector) -> None:
         """Tell what another part of the service counts, too."""

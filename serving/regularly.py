@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from leadlight.serving.operate.plain_error import plain
+from leadlight.serving.store.plain_error import plain
 
 __all__ = ["regularly"]
 

@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_
 
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.ledger.reading import read_known
-from leadlight.serving.ledger.sql import is_true, parts
 from leadlight.serving.pages_data import Band
 from leadlight.serving.rescoring.scoring import looks_at_accounts, score_known, unpacked
 from leadlight.serving.rescoring.writing import write_scores
@@ -20,6 +19,7 @@ from leadlight.serving.scorer import Answer, Scorer
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.receipt_table import insert_receipts
 from leadlight.serving.store.schema import SCORES
+from leadlight.serving.store.sql import is_true, parts
 
 __all__ = ["BadCursor", "Filters", "Shown", "find_page", "find_stretch", "give_receipts", "read_scores"]
 

@@ -27,8 +27,6 @@ from leadlight.serving.ledger.reading import (
     read_known,
     read_lead,
 )
-from leadlight.serving.ledger.sql import is_true
-from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.page_parts import Place, agreement_facts, model_facts, queue_row, score_parts
 from leadlight.serving.pages_data import (
     Band,
@@ -43,7 +41,9 @@ from leadlight.serving.pages_data import (
 )
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.showing import Filters, Shown, find_stretch, give_receipts, read_scores
+from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.schema import DECISIONS, LEADS, SCORES
+from leadlight.serving.store.sql import is_true
 from leadlight.serving.timeline_entries import timeline_of
 
 __all__ = ["StoredPages"]
@@ -210,7 +210,7 @@ class StoredPages:
             return given, read_attributes(connection, [one.answer.lead_id for one in given], now + 1)
 
         shown: tuple[list[Shown], dict[str, dict[str, Any]]] = self._desk.memory.write_here(write)
-        self._desk.metrics.scored(scorer, len(shown[0]))
+        self._desk.metrics.scored(scorer, [one.answer for one in shown[0]])
         return shown
 
     def _counts(self, connection: Connection, scorer: Scorer, own: str | None, whole: int | None) -> _Counted:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi.responses import Response
 
 from leadlight.core.catalog import LANGUAGES
-from leadlight.core.clock import from_micros
+from leadlight.core.clock import time_text
 from leadlight.serving.json_text import spliced, written
 from leadlight.serving.operate.neighbours import Neighbours
 from leadlight.serving.scorer import Answer, Scorer
@@ -20,7 +20,7 @@ def score_json(scorer: Scorer, answer: Answer, receipt_id: str | None, degraded:
     model = scorer.model
     head = {
         "lead_id": answer.lead_id,
-        "as_of": _time(answer.as_of),
+        "as_of": time_text(answer.as_of),
         "score": answer.score,
         "grade": answer.grade,
         "band": answer.band,
@@ -53,13 +53,9 @@ def model_name(scorer: Scorer) -> dict[str, Any]:
 def neighbours_document(neighbours: Neighbours) -> dict[str, Any]:
     """Return each neighbour's state, by `answer_schemas.NeighbourAnswer`."""
     return {
-        name: {"state": told.state, "since": _time(told.since), "reason": told.reason}
+        name: {"state": told.state, "since": time_text(told.since), "reason": told.reason}
         for name, told in neighbours.told().items()
     }
-
-
-def _time(micros: int) -> str:
-    return from_micros(micros).isoformat().replace("+00:00", "Z")
 
 
 def model_document(scorer: Scorer) -> dict[str, Any]:

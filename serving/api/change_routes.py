@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from leadlight.core.clock import from_micros
+from leadlight.core.clock import time_text
 from leadlight.core.errors import Problem
 from leadlight.serving.api.answer_schemas import ModelName
 from leadlight.serving.api.answers import json_response, model_name
@@ -187,7 +187,7 @@ def _then(side: Side) -> dict[str, Any]:
     receipt = side.receipt
     return {
         "receipt_id": receipt.receipt_id,
-        "as_of": from_micros(receipt.as_of).isoformat().replace("+00:00", "Z"),
+        "as_of": time_text(receipt.as_of),
         "score": receipt.score,
         "log_odds": receipt.log_odds,
         "model": model_name(side.scorer),

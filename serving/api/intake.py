@@ -22,6 +22,7 @@ from leadlight.core.errors import Problem
 from leadlight.serving.api import intake_schemas as shapes
 from leadlight.serving.api.answers import JsonAnswer
 from leadlight.serving.api.body import parse, read_body
+from leadlight.serving.api.own import owner_of
 from leadlight.serving.api.problems import NotNow, Refusal
 from leadlight.serving.api.reading import AHEAD
 from leadlight.serving.api.schemas import MOST_ITEMS
@@ -31,7 +32,7 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import written
 from leadlight.serving.ledger.idempotency import Kept, OtherBody, StillRunning, key_digest, once
 from leadlight.serving.ledger.ledger import CannotMerge, ErasedLead, UnknownLead
-from leadlight.serving.operate.plain_error import plain
+from leadlight.serving.store.plain_error import plain
 from leadlight.serving.words import language_of, say
 
 __all__ = ["install"]
@@ -135,7 +136,7 @@ async def merge(request: Request, lead_id: LeadId, accept_language: Language = N
     def act(connection: Connection) -> Kept:
         return _kept({"lead_id": call.desk.memory.ledger.merge(connection, lead_id, into, call.now), "merged": lead_id})
 
-    return await call.write(act)
+    return await call.write(act, bars=True)
 
 
 async def decide(request: Request, lead_id: LeadId, accept_language: Language = None, key: Key = None) -> Response:
@@ -145,8 +146,8 @@ async def decide(request: Request, lead_id: LeadId, accept_language: Language = 
     told["decision_id"] = told.get("decision_id") or call.desk.ids.next()
 
     def act(connection: Connection) -> Kept:
-        stage = call.desk.memory.ledger.decide(connection, told, call.now)
-        return _kept({"decision_id": told["decision_id"], "lead_id": lead_id, "stage": stage})
+        current, stage = call.desk.memory.ledger.decide(connection, told, call.now, owner_of(request))
+        return _kept({"decision_id": told["decision_id"], "lead_id": current, "stage": stage})
 
     return await call.write(act)
 

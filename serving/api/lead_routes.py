@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
-from leadlight.core.clock import from_micros
+from leadlight.core.clock import time_text
 from leadlight.core.errors import Problem
 from leadlight.serving.api import lead_schemas
 from leadlight.serving.api.answers import JsonAnswer, score_json
@@ -26,12 +26,12 @@ from leadlight.serving.json_text import members, written
 from leadlight.serving.ledger.erasing import names_of
 from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
 from leadlight.serving.ledger.reading import attributes_of, read_known, read_lead
-from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.pages_data import Band
 from leadlight.serving.reasons import why_of
 from leadlight.serving.scorer import DEFAULT_REASONS
 from leadlight.serving.showing import BadCursor, Filters, Shown, find_page, give_receipts, read_scores
 from leadlight.serving.store.ids import is_receipt_id
+from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.schema import (
     ACTIVITIES,
     ATTRIBUTE_CHANGES,
@@ -99,7 +99,7 @@ async def queue(
     desk, language = _desk(request), language_of(accept_language)
     scorer = scorer_of(desk)
     if band is not None and band not in _BANDS:
-        problem = Problem("band", "bad_filter", say("rule.bad_filter", language, known=", ".join(_BANDS)))
+        problem = Problem("band", "not_one_of", say("rule.not_one_of", language, known=", ".join(_BANDS)))
         raise Refusal("request_refused", [problem])
     own = owner_of(request)
     if own is not None and owner not in (None, own):
@@ -130,7 +130,7 @@ def _item(probability: float | None, shown: Shown) -> Mapping[str, Any]:
         "stage": row["stage"],
         "account_id": row["account_id"],
         "owner_id": row["owner_id"],
-        "as_of": _time(answer.as_of),
+        "as_of": time_text(answer.as_of),
         "receipt_id": shown.receipt_id,
     }
 
@@ -160,7 +160,7 @@ def _record(connection: Connection, desk: Desk, asked: str) -> tuple[dict[str, A
     score = read_scores(connection, [lead_id]).get(lead_id)
     facts = {
         "lead_id": lead_id,
-        "created_at": _time(lead["created_at"]),
+        "created_at": time_text(lead["created_at"]),
         "account_id": lead["account_id"],
         "owner_id": lead["owner_id"],
         "attributes": attributes_of(lead, known.attribute_changes),
@@ -176,7 +176,7 @@ def _record(connection: Connection, desk: Desk, asked: str) -> tuple[dict[str, A
 def _stage(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "stage": row["stage"],
-        "occurred_at": _time(row["occurred_at"]),
+        "occurred_at": time_text(row["occurred_at"]),
         **{name: row[name] for name in ("reason", "amount", "actor")},
     }
 
@@ -194,7 +194,7 @@ async def scores(
 
 
 def _bad_cursor(language: str) -> Refusal:
-    return Refusal("request_refused", [Problem("cursor", "bad_cursor", say("rule.bad_cursor", language))])
+    return Refusal("request_refused", [Problem("cursor", "not_a_cursor", say("rule.not_a_cursor", language))])
 
 
 def _scores(
@@ -210,7 +210,7 @@ def _scores(
     if before is not None:
         asked_for = asked_for.where(receipts.receipt_id < before)
     rows = connection.execute(asked_for.order_by(receipts.receipt_id.desc()).limit(limit + 1)).mappings().all()
-    items = [{**row, "as_of": _time(row["as_of"]), "made_at": _time(row["made_at"])} for row in rows[:limit]]
+    items = [{**row, "as_of": time_text(row["as_of"]), "made_at": time_text(row["made_at"])} for row in rows[:limit]]
     cursor = items[-1]["receipt_id"] if len(rows) > limit else None
     return {"lead_id": lead_id, "items": items, "next_cursor": cursor}, lead["owner_id"]
 
@@ -222,7 +222,7 @@ async def export(request: Request, lead_id: LeadId) -> Response:
 
 
 def _export(connection: Connection, desk: Desk, asked: str) -> dict[str, Any]:
-    lead_id = desk.memory.ledger.known(connection, asked)
+    lead_id = desk.memory.ledger.held(connection, asked)
     names = names_of(connection, lead_id)
     tables = {}
     for table in _HELD:
@@ -244,7 +244,7 @@ async def _show(desk: Desk, rows: list[Mapping[str, Any]], language: str, reason
         shown: list[Shown] = await desk.memory.write(job, changes=False)
     except (SQLAlchemyError, OSError) as error:
         raise _unavailable(error) from None
-    desk.metrics.scored(scorer, len(shown))
+    desk.metrics.scored(scorer, [one.answer for one in shown])
     return shown
 
 
@@ -268,7 +268,3 @@ def _unavailable(error: Exception) -> NotNow:
 def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
-
-
-def _time(micros: int) -> str:
-    return from_micros(micros).isoformat().replace("+00:00", "Z")

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from leadlight.core.catalog import Catalog, Vocabulary
-from leadlight.core.clock import from_micros
+from leadlight.core.clock import time_text
 from leadlight.core.errors import Problem
 from leadlight.features.memo import by_identity
 from leadlight.serving.api import quick
@@ -182,7 +182,7 @@ class Reader:
 
     @property
     def _clock(self) -> str:
-        return from_micros(self.now).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return time_text(self.now, "seconds")
 
     def _account_problems(self, account: Row | None, own_id: str) -> list[Problem]:
         if account is None:

@@ -11,9 +11,9 @@ from typing import Final, Literal
 from sqlalchemy import Connection, select
 
 from leadlight.serving.ledger.persons import token_of
-from leadlight.serving.ledger.sql import upsert
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import ERASURES, LEADS, META
+from leadlight.serving.store.sql import upsert
 
 __all__ = ["Barred", "note_barred"]
 

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Table, select
 
 from leadlight.serving.ledger.barred import note_barred
 from leadlight.serving.ledger.persons import token_of
-from leadlight.serving.ledger.sql import upsert
 from leadlight.serving.store.schema import (
     ACTIVITIES,
     ATTRIBUTE_CHANGES,
@@ -30,6 +29,7 @@ from leadlight.serving.store.schema import (
     SCORES,
     STAGE_CHANGES,
 )
+from leadlight.serving.store.sql import upsert
 
 __all__ = ["Erased", "empty_receipts", "erase_by_tokens", "erase_lead", "forget_scores", "names_of"]
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from leadlight.serving.ledger.sql import upsert
 from leadlight.serving.store.schema import ATTRIBUTES, META
+from leadlight.serving.store.sql import upsert
 
 __all__ = ["Facts", "read_facts", "remember", "write_facts"]
 

@@ -29,11 +29,11 @@ from leadlight.serving.ledger.erasing import erase_lead
 from leadlight.serving.ledger.facts import Facts, remember, write_facts
 from leadlight.serving.ledger.jobs import run_jobs
 from leadlight.serving.ledger.persons import Persons, find_persons, token_of
-from leadlight.serving.ledger.sql import insert_many, parts
 from leadlight.serving.ledger.stale import TIME_PASSED, mark_accounts, mark_leads
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import ERASURES, LEADS, META
+from leadlight.serving.store.sql import insert_many, parts
 
 __all__ = ["Counts", "import_history"]
 

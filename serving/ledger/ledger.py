@@ -9,18 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.ledger.barred import note_barred
-from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores
+from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores, names_of
 from leadlight.serving.ledger.leads import Outcome, put_lead
 from leadlight.serving.ledger.merging import merge_leads
 from leadlight.serving.ledger.persons import Persons, find_persons
-from leadlight.serving.ledger.sql import parts
 from leadlight.serving.ledger.stale import mark_accounts, mark_leads
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.schema import DECISIONS, LEADS
+from leadlight.serving.store.sql import parts
 
 __all__ = ["DECISION_STAGES", "CannotMerge", "ErasedLead", "Ledger", "Taken", "UnknownLead"]
 
@@ -31,6 +31,9 @@ DECISION_STAGES: Final[Mapping[str, str | None]] = {
     "dispute": None,
 }
 """The stage that a decision writes."""
+
+_PERSONS: Final = 0x1EAD12
+"""Of PostgreSQL's advisory lock on who is who."""
 
 
 class UnknownLead(LeadlightError):
@@ -89,6 +92,7 @@ class Ledger:
         ------
         ErasedLead
         """
+        _beside(connection)
         persons = find_persons(connection, self.secret, [lead["lead_id"]])
         _refuse_erased(persons, lead["lead_id"])
         lead_id = persons.current[lead["lead_id"]]
@@ -110,6 +114,7 @@ class Ledger:
         now : int
             Microseconds.
         """
+        _beside(connection)
         persons = find_persons(connection, self.secret, [row["lead_id"] for row in rows])
         erased = tuple(place for place, row in enumerate(rows) if row["lead_id"] in persons.erased)
         taken = [
@@ -142,6 +147,7 @@ class Ledger:
         ------
         UnknownLead, ErasedLead, CannotMerge
         """
+        _alone(connection)
         persons = find_persons(connection, self.secret, [lead_id, into])
         for name in (lead_id, into):
             _refuse_erased(persons, name)
@@ -153,12 +159,16 @@ class Ledger:
         if gone == stays:
             raise CannotMerge("the two are one lead already", lead_id=lead_id)
         merge_leads(connection, gone, stays, persons.created[stays], now)
+        if _objects(connection, [gone, stays]):  # the person does, whatever id it was said of
+            self.object_to_profiling(connection, stays, now)
         mark_leads(connection, [stays], now)
         mark_accounts(connection, [persons.account[gone], persons.account[stays]], now)
         return stays
 
-    def decide(self, connection: Connection, decision: Mapping[str, Any], now: int) -> str | None:
-        """Keep a decision and write its stage change; return the stage, None where it writes none.
+    def decide(
+        self, connection: Connection, decision: Mapping[str, Any], now: int, own: str | None = None
+    ) -> tuple[str, str | None]:
+        """Keep a decision and write its stage change; return the lead's id today and the stage, None for a dispute.
 
         Parameters
         ----------
@@ -168,16 +178,21 @@ class Ledger:
             second decision.
         now : int
             Microseconds.
+        own : str or None
+            Whose leads alone may be decided on; None: all.
 
         Raises
         ------
         UnknownLead, ErasedLead
         """
         lead_id = self.known(connection, decision["lead_id"])
+        owner = select(LEADS.c.owner_id).where(LEADS.c.lead_id == lead_id)
+        if own is not None and connection.execute(owner).scalar_one() != own:
+            raise UnknownLead(decision["lead_id"], lead_id=decision["lead_id"])
         stage = DECISION_STAGES[decision["decision"]]
         there = select(DECISIONS.c.decision_id).where(DECISIONS.c.decision_id == decision["decision_id"])
         if connection.execute(there).first() is not None:
-            return stage
+            return lead_id, stage
         connection.execute(DECISIONS.insert(), [{**decision, "lead_id": lead_id, "decided_at": now}])
         if stage is not None:
             change = {
@@ -189,7 +204,7 @@ class Ledger:
                 "actor": decision.get("actor"),
             }
             self.add_events(connection, "stage_changes", [change], now)
-        return stage
+        return lead_id, stage
 
     def erase(self, connection: Connection, lead_id: str, now: int, version: int) -> Erased:
         """Erase a lead; see `leadlight.serving.ledger.erasing`.
@@ -198,11 +213,12 @@ class Ledger:
         ------
         UnknownLead, ErasedLead
         """
-        current = self.known(connection, lead_id)
-        persons = find_persons(connection, self.secret, [current])
+        _alone(connection)
+        current = self.held(connection, lead_id)
+        account = find_persons(connection, self.secret, [current]).account.get(current)
         erased = erase_lead(connection, self.secret, current, now, version)
         note_barred(connection)
-        mark_accounts(connection, [persons.account[current]], now)
+        mark_accounts(connection, [account], now)
         return erased
 
     def object_to_profiling(self, connection: Connection, lead_id: str, now: int) -> None:
@@ -212,11 +228,11 @@ class Ledger:
         ------
         UnknownLead, ErasedLead
         """
-        current = self.known(connection, lead_id)
-        connection.execute(LEADS.update().where(LEADS.c.lead_id == current).values(objected_at=now))
+        for name in self._names(connection, lead_id):
+            connection.execute(LEADS.update().where(LEADS.c.lead_id == name).values(objected_at=now))
+            forget_scores(connection, name)
+            empty_receipts(connection, name, now)
         note_barred(connection)
-        forget_scores(connection, current)
-        empty_receipts(connection, current, now)
 
     def withdraw_objection(self, connection: Connection, lead_id: str, now: int) -> None:
         """Score this lead again.
@@ -225,10 +241,14 @@ class Ledger:
         ------
         UnknownLead, ErasedLead
         """
-        current = self.known(connection, lead_id)
-        connection.execute(LEADS.update().where(LEADS.c.lead_id == current).values(objected_at=None))
+        current, *others = self._names(connection, lead_id)
+        connection.execute(LEADS.update().where(LEADS.c.lead_id.in_([current, *others])).values(objected_at=None))
         note_barred(connection)
         mark_leads(connection, [current], now)
+
+    def _names(self, connection: Connection, lead_id: str) -> list[str]:
+        """Return all ids of a known person, the one that it goes by today first."""
+        return names_of(connection, self.known(connection, lead_id))
 
     def known(self, connection: Connection, lead_id: str) -> str:
         """Return the id that a lead goes by today.
@@ -243,6 +263,39 @@ class Ledger:
         if not persons.is_known(current):
             raise UnknownLead(lead_id, lead_id=lead_id)
         return current
+
+    def held(self, connection: Connection, lead_id: str) -> str:
+        """Return the id that anything is held under, also events that wait for a lead which was never told.
+
+        Raises
+        ------
+        UnknownLead, ErasedLead
+        """
+        try:
+            return self.known(connection, lead_id)
+        except UnknownLead:
+            for events in EVENT_KINDS.values():
+                asked = select(events.table.c.row_id).where(events.table.c.lead_id == lead_id).limit(1)
+                if connection.execute(asked).first() is not None:
+                    return lead_id
+            raise
+
+
+def _objects(connection: Connection, lead_ids: Sequence[str]) -> bool:
+    asked = select(LEADS.c.lead_id).where(LEADS.c.lead_id.in_(lead_ids), LEADS.c.objected_at.is_not(None))
+    return connection.execute(asked).first() is not None
+
+
+def _beside(connection: Connection) -> None:
+    """Let others tell at the same time, but nobody erase or merge; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({_PERSONS})"))
+
+
+def _alone(connection: Connection) -> None:
+    """Let nobody tell anything until the end of the transaction: it could be of the person whose ids change now."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_PERSONS})"))
 
 
 def _refuse_erased(persons: Persons, lead_id: str) -> None:

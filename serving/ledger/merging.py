@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from leadlight.serving.ledger.versions import EVENT_KINDS, Events, end_versions
 from leadlight.serving.store.schema import DECISIONS, LEADS, RESCORING, SCORES
+from leadlight.serving.store.sql import parts
 
 __all__ = ["merge_leads"]
 
@@ -47,8 +48,8 @@ def _hand_over(connection: Connection, events: Events, gone: str, into: str, int
     rows = connection.execute(asked).mappings().all()
     end_versions(connection, table, [row["row_id"] for row in rows], now)
     copies = [_copy(row, into, into_created, "stage" in table.c) for row in rows]
-    for start in range(0, len(copies), 500):
-        events.add(connection, copies[start : start + 500], now)
+    for part in parts(copies):
+        events.add(connection, part, now)
 
 
 def _copy(row: Mapping[Any, Any], into: str, into_created: int, is_stage: bool) -> dict[str, Any]:

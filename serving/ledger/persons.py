@@ -8,8 +8,8 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from leadlight.core.secret import keyed
-from leadlight.serving.ledger.sql import parts
 from leadlight.serving.store.schema import ERASURES, LEADS
+from leadlight.serving.store.sql import parts
 
 __all__ = ["Persons", "find_persons", "token_of"]
 

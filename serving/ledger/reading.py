@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
 
-from leadlight.serving.ledger.sql import parts
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, STAGE_CHANGES
+from leadlight.serving.store.sql import parts
 
 __all__ = ["Known", "attributes_of", "counting", "latest_stage", "read_attributes", "read_known", "read_lead"]
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlalchemy import Connection, case
 
-from leadlight.serving.ledger.sql import upsert
 from leadlight.serving.store.schema import RESCORING, RESCORING_ACCOUNTS
+from leadlight.serving.store.sql import upsert
 
 __all__ = ["ACCOUNT_CHANGED", "LEAD_CHANGED", "TIME_PASSED", "mark_accounts", "mark_leads"]
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, bindparam, select
 
-from leadlight.serving.ledger.sql import insert_many, one_of
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, STAGE_CHANGES
+from leadlight.serving.store.sql import insert_many, one_of
 
 __all__ = ["EVENT_KINDS", "Events", "end_versions", "identity"]
 

@@ -51,7 +51,6 @@ LEDGER_TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The database does not answer, so nothing was kept; try again later.",
         "La base de datos no responde, así que no se guardó nada; inténtelo más tarde.",
     ),
-    "rule.not_one_of": ("must be one of {known}", "debe ser uno de {known}"),
     "rule.erased": (
         "is a lead that was erased; nothing of it is kept",
         "es un lead que fue borrado; no se guarda nada de él",
@@ -60,9 +59,4 @@ LEDGER_TEXTS: Final[dict[str, tuple[str, str]]] = {
         "must be 1 to 200 visible ASCII characters",
         "debe tener de 1 a 200 caracteres ASCII visibles",
     ),
-    "rule.bad_cursor": (
-        "is no cursor of this list; take it from next_cursor, or leave it out to begin anew",
-        "no es un cursor de esta lista; tómelo de next_cursor, o déjelo fuera para empezar de nuevo",
-    ),
-    "rule.bad_filter": ("must be one of {known}", "debe ser uno de {known}"),
 }

@@ -18,19 +18,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from leadlight.core.clock import Clock, to_micros
 from leadlight.core.errors import Unavailable
 from leadlight.core.settings import Settings
+from leadlight.core.shelf import Shelf
 from leadlight.serving.operate.archive import ArchiveWriter
 from leadlight.serving.operate.champion_files import champion_files
 from leadlight.serving.operate.manifest import (
     CHAMPION,
+    MODELS,
     SECRET,
     Manifest,
     TableMember,
     secret_fingerprint,
     write_manifest,
 )
-from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.operate.rows import line_of
 from leadlight.serving.store.database import Database
+from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.schema import METADATA
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
@@ -133,6 +135,7 @@ def _write(
         for name, source in files.items():
             with archive.member(f"{CHAMPION}{name}") as member:
                 shutil.copyfileobj(source, member)
+    _write_models(archive, settings)
     if secret is not None and with_secret:
         with archive.member(SECRET) as member:
             member.write(secret)
@@ -147,6 +150,14 @@ def _write(
     write_manifest(archive, manifest)
     archive.close()
     return manifest
+
+
+def _write_models(archive: ArchiveWriter, settings: Settings) -> None:
+    """Put in every version that served: receipts are made again by them."""
+    for _, folder in Shelf(settings).every():
+        for path in sorted(folder.iterdir()):
+            with path.open("rb") as source, archive.member(f"{MODELS}{folder.name}/{path.name}") as member:
+                shutil.copyfileobj(source, member)
 
 
 def _write_table(archive: ArchiveWriter, connection: Connection, table: Table) -> TableMember:

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from leadlight.core.clock import Clock, to_micros
 from leadlight.serving.champion import Champion, Starting
 from leadlight.serving.operate.neighbours import OK, Check, Found
-from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.store.database import Database
+from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.schema import META, OUTBOX
 from leadlight.serving.store.spool import Spool
 

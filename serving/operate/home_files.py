@@ -12,9 +12,10 @@ from typing import Final
 
 from leadlight.core.errors import BrokenBackup, UsageError
 from leadlight.core.settings import Settings
+from leadlight.core.shelf import Shelf
 from leadlight.serving.operate.archive import Archive, Member
 from leadlight.serving.operate.champion_files import champion_files
-from leadlight.serving.operate.manifest import CHAMPION, SECRET, Manifest
+from leadlight.serving.operate.manifest import CHAMPION, MODELS, SECRET, Manifest
 
 __all__ = ["StagedFiles", "stage"]
 
@@ -43,7 +44,13 @@ class StagedFiles:
         return name in self._names
 
     def put_in_place(self) -> None:
-        """Let them take the names that the service looks at; what bore them is given up."""
+        """Let them take the names that the service looks at; what bore them is given up.
+
+        Models join those that are kept here: a version of the same number and another content goes beside it.
+        """
+        brought = Shelf(self._settings.model_copy(update={"home": self._folder}))
+        for version, folder in brought.every():
+            Shelf(self._settings).keep(folder, version)
         fresh, place = self._folder / CHAMPION, self._settings.champion_cache
         if fresh.exists():
             if place.exists():
@@ -67,7 +74,7 @@ def stage(archive: Archive, manifest: Manifest, settings: Settings, *, replace: 
     """
     for member in manifest.files:
         path = PurePosixPath(member.name)
-        if ".." in path.parts or not (member.name == SECRET or member.name.startswith(CHAMPION)):
+        if ".." in path.parts or not (member.name == SECRET or member.name.startswith((CHAMPION, MODELS))):
             raise BrokenBackup(f"{member.name} is no file of a home.")
     home = settings.home_path
     if not replace:

@@ -17,8 +17,8 @@ from typing import Any, Final, Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
-from leadlight.serving.operate.plain_error import frames, plain
 from leadlight.serving.operate.request_log import REQUEST_ID
+from leadlight.serving.store.plain_error import frames, plain
 
 __all__ = ["LogFormat", "LogLevel", "configure"]
 

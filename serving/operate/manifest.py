@@ -11,10 +11,20 @@ from leadlight.core.errors import BrokenBackup
 from leadlight.serving.operate.archive import Archive, ArchiveWriter, Member
 from leadlight.serving.store.upgrade import NEWEST
 
-__all__ = ["CHAMPION", "SECRET", "Manifest", "TableMember", "read_manifest", "secret_fingerprint", "write_manifest"]
+__all__ = [
+    "CHAMPION",
+    "MODELS",
+    "SECRET",
+    "Manifest",
+    "TableMember",
+    "read_manifest",
+    "secret_fingerprint",
+    "write_manifest",
+]
 
 FORMAT: Final = 1
 CHAMPION: Final = "champion/"
+MODELS: Final = "models/"
 """Members below it are the champion's cache."""
 
 SECRET: Final = "secret.key"

@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Final, Literal
 
 from leadlight.core.clock import Clock, to_micros
-from leadlight.serving.operate.plain_error import plain
+from leadlight.serving.store.plain_error import plain
 
 __all__ = ["Check", "Found", "Neighbours", "State", "Told"]
 

@@ -17,9 +17,9 @@ from leadlight.serving.operate.archive import Archive
 from leadlight.serving.operate.home_files import StagedFiles, stage
 from leadlight.serving.operate.loading import continue_numbers, load_table
 from leadlight.serving.operate.manifest import SECRET, Manifest, read_manifest, secret_fingerprint
-from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import JOURNAL_FILE, ErasureJournal
+from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.schema import ERASURES, META, METADATA
 from leadlight.serving.store.upgrade import NEWEST, alone, revision_of, walk
 

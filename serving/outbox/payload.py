@@ -6,23 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from leadlight.core.clock import from_micros
+from leadlight.core.clock import time_text
 from leadlight.serving.store.outbox_table import WAITING, Message
 
-__all__ = ["SCORE_CHANGED", "as_dict", "score_changed", "shown_time"]
+__all__ = ["SCORE_CHANGED", "as_dict", "score_changed"]
 
 SCORE_CHANGED: Final = "lead.score_changed"
-
-
-def shown_time(micros: int) -> str:
-    """Return a time as the API writes it.
-
-    Examples
-    --------
-    >>> shown_time(1_500_000)
-    '1970-01-01T00:00:01.500000Z'
-    """
-    return from_micros(micros).isoformat().replace("+00:00", "Z")
 
 
 def score_changed(
@@ -64,7 +53,7 @@ def score_changed(
         "why": list(why),
         "model_version": model_version,
     }
-    return {"type": SCORE_CHANGED, "timestamp": shown_time(at), "data": data}
+    return {"type": SCORE_CHANGED, "timestamp": time_text(at), "data": data}
 
 
 def as_dict(message: Message) -> dict[str, Any]:
@@ -73,10 +62,10 @@ def as_dict(message: Message) -> dict[str, Any]:
         "message_id": message.message_id,
         "lead_id": message.lead_id,
         "state": message.state,
-        "created_at": shown_time(message.created_at),
-        "next_attempt_at": shown_time(message.next_attempt_at) if message.state == WAITING else None,
+        "created_at": time_text(message.created_at),
+        "next_attempt_at": time_text(message.next_attempt_at) if message.state == WAITING else None,
         "attempts": message.attempts,
         "last_error": message.last_error,
-        "delivered_at": None if message.delivered_at is None else shown_time(message.delivered_at),
+        "delivered_at": None if message.delivered_at is None else time_text(message.delivered_at),
         "payload": json.loads(message.payload),
     }

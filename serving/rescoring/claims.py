@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, bindparam, literal, or_, select
 
-from leadlight.serving.ledger.sql import is_true, parts, upsert
 from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, TIME_PASSED
 from leadlight.serving.store.schema import LEADS, RESCORING, RESCORING_ACCOUNTS, SCORES
+from leadlight.serving.store.sql import is_true, parts, upsert
 
 __all__ = ["Claims", "claim_accounts", "claim_leads", "finish_accounts", "finish_leads", "held", "sweep"]
 
@@ -113,7 +113,8 @@ def put_account_on_list(connection: Connection, account_id: str, clock: int) -> 
 def sweep(connection: Connection, version: int, older_than: int, most: int, clock: int) -> int:
     """List leads that another model scored, or that were scored too long ago; return how many, at most ``most``."""
     waiting = select(RESCORING.c.lead_id)
-    other_model = select(SCORES.c.lead_id).where(SCORES.c.model_version != version, SCORES.c.lead_id.not_in(waiting))
+    other = or_(SCORES.c.model_version < version, SCORES.c.model_version > version)  # ranges, which an index knows
+    other_model = select(SCORES.c.lead_id).where(other, SCORES.c.lead_id.not_in(waiting))
     old = select(SCORES.c.lead_id).where(
         is_true(SCORES.c.is_open), SCORES.c.as_of < older_than, SCORES.c.lead_id.not_in(waiting)
     )

@@ -5,26 +5,24 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Final
 
-from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.clock import DAY, Clock, to_micros
 from leadlight.serving.champion import Champion
 from leadlight.serving.ledger.idempotency import forget_old_keys
 from leadlight.serving.ledger.reading import Known, read_known
-from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.rescoring import claims as lists
+from leadlight.serving.rescoring.metrics import RescoringMetrics
 from leadlight.serving.rescoring.scoring import Fresh, looks_at_accounts, score_known
 from leadlight.serving.rescoring.writing import Teller, write_scores
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.database import Database
-from leadlight.serving.store.schema import RESCORING
+from leadlight.serving.store.plain_error import plain
 
-__all__ = ["Rescorer", "Waiting"]
+__all__ = ["Rescorer"]
 
 _AT_ONCE: Final = 256
 """Leads that are claimed, scored and written together."""
@@ -36,30 +34,10 @@ _PAUSE: Final = 0.5
 
 _AFTER_TROUBLE: Final = 2.0
 _HOUSEKEEPING: Final = 600.0
+_LOOKED: Final = 2.0
+"""Seconds after which it counts anew what waits."""
 
 _log = logging.getLogger("leadlight.serving.rescoring")
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What is still to be scored.
-
-    Attributes
-    ----------
-    leads : int
-    oldest : int or None
-        Microseconds: since when the longest waiting change of a lead itself waits; None: none does.
-    """
-
-    leads: int
-    oldest: int | None
-
-    @classmethod
-    def read(cls, connection: Connection) -> Waiting:
-        """Count what waits."""
-        count = connection.execute(select(func.count()).select_from(RESCORING)).scalar_one()
-        oldest = connection.execute(select(func.min(RESCORING.c.since)).where(RESCORING.c.urgency == 0)).scalar_one()
-        return cls(count, oldest)
 
 
 class Rescorer:
@@ -96,7 +74,8 @@ class Rescorer:
         self._seconds = seconds
         self._wake = Event()
         self._stopping = False
-        self._cleaned = 0.0
+        self._cleaned = self._looked = 0.0
+        self.metrics = RescoringMetrics(clock)
         self._thread: Thread | None = None
 
     def start(self) -> None:
@@ -141,6 +120,7 @@ class Rescorer:
         thousand leads delays no other lead.
         """
         scorer = self._champion.scorer
+        self._look()
         worked = self._score_some(scorer)
         listed = self._list_accounts(scorer)
         if worked or listed:
@@ -201,6 +181,12 @@ class Rescorer:
     def _sweep(self, scorer: Scorer) -> int:
         with self._database.writing() as connection:
             return lists.sweep(connection, scorer.version, self._now() - DAY, _SWEPT, self._machine())
+
+    def _look(self) -> None:
+        if self._seconds() - self._looked >= _LOOKED:
+            with self._database.reading() as connection:
+                self.metrics.look(connection)
+            self._looked = self._seconds()
 
     def _clean(self) -> None:
         """Forget answers kept for retries, now and then."""

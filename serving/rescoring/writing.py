@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, select
 
-from leadlight.core.clock import from_micros
-from leadlight.serving.ledger.sql import parts, upsert
+from leadlight.serving.outbox.payload import score_changed
 from leadlight.serving.reasons import why_of
 from leadlight.serving.rescoring.scoring import Fresh, packed
-from leadlight.serving.scorer import Answer, Scorer
+from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.outbox_table import enqueue
 from leadlight.serving.store.receipt_table import insert_receipts
 from leadlight.serving.store.schema import SCORES
+from leadlight.serving.store.sql import parts, upsert
 
 __all__ = ["Teller", "write_scores"]
 
@@ -45,7 +44,19 @@ class Teller:
         slips = [scorer.slip(answer, self.ids.next(), now) for answer in answers]
         insert_receipts(connection, slips)
         for one, answer, slip in zip(news, answers, slips, strict=True):
-            payload = _payload(scorer, answer, slip.receipt_id, told[one.lead_id], now)
+            score, band = told[one.lead_id]
+            payload = score_changed(
+                at=now,
+                lead_id=one.lead_id,
+                score=one.score,
+                band=one.band,
+                grade=answer.grade,
+                previous_score=score,
+                previous_band=band,
+                receipt_id=slip.receipt_id,
+                why=[reason.text for reason in why_of(answer.reasons)],
+                model_version=scorer.version,
+            )
             enqueue(connection, one.lead_id, payload, now)
             connection.execute(
                 SCORES.update()
@@ -65,31 +76,6 @@ def _told(connection: Connection, lead_ids: Sequence[str]) -> dict[str, tuple[in
         asked = select(SCORES.c.lead_id, SCORES.c.told_score, SCORES.c.told_band).where(SCORES.c.lead_id.in_(part))
         found.update({lead_id: (score, band) for lead_id, score, band in connection.execute(asked)})
     return found
-
-
-def _payload(
-    scorer: Scorer, answer: Answer, receipt_id: str, told: tuple[int | None, str | None], now: int
-) -> Mapping[str, Any]:
-    return {
-        "type": "lead.score_changed",
-        "timestamp": _text(now),
-        "data": {
-            "lead_id": answer.lead_id,
-            "as_of": _text(answer.as_of),
-            "score": answer.score,
-            "band": answer.band,
-            "grade": answer.grade,
-            "probability": scorer.shown_probability(answer),
-            "previous": None if told[0] is None else {"score": told[0], "band": told[1]},
-            "why": [reason.text for reason in why_of(answer.reasons)],
-            "receipt_id": receipt_id,
-            "model_version": scorer.version,
-        },
-    }
-
-
-def _text(micros: int) -> str:
-    return from_micros(micros).isoformat().replace("+00:00", "Z")
 
 
 def write_scores(connection: Connection, scorer: Scorer, fresh: Sequence[Fresh]) -> None:

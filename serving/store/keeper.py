@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import Unavailable
-from leadlight.serving.operate.plain_error import plain
+from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import ErasedReceipt, Receipt, Slip
 from leadlight.serving.store.spool import Spool

@@ -10,11 +10,9 @@ from sqlalchemy import Connection, select
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.receipts import ErasedReceipt, Receipt, Slip
 from leadlight.serving.store.schema import RECEIPTS
+from leadlight.serving.store.sql import parts
 
 __all__ = ["ReceiptTable", "insert_receipts"]
-
-_AT_ONCE: Final = 500
-"""Ids in one question: older builds of SQLite bind at most 999 values."""
 
 _ROWS: Final = 100
 """Rows in one statement; each has nine values."""
@@ -69,8 +67,7 @@ class ReceiptTable:
 
 def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
-    for start in range(0, len(ids), _AT_ONCE):
-        part = ids[start : start + _AT_ONCE]
+    for part in parts(ids):
         found.update(connection.execute(select(RECEIPTS.c.receipt_id).where(RECEIPTS.c.receipt_id.in_(part))).scalars())
     return found
 
@@ -79,8 +76,7 @@ def insert_receipts(connection: Connection, receipts: Sequence[Slip]) -> None:
     """Write many rows by one statement: between two the writing thread would wait for its turn again."""
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
     names, row = ", ".join(RECEIPTS.c[name].name for name in Slip._fields), ", ".join([mark] * len(Slip._fields))
-    for start in range(0, len(receipts), _ROWS):
-        part = receipts[start : start + _ROWS]
+    for part in parts(receipts, _ROWS):
         rows = ", ".join([f"({row})"] * len(part))
         values = tuple(value for receipt in part for value in receipt)
         connection.exec_driver_sql(f"INSERT INTO {RECEIPTS.name} ({names}) VALUES {rows}", values)

@@ -23,12 +23,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from leadlight.core.catalog import LANGUAGES
 from leadlight.core.errors import LeadlightError, NoChampion
 from leadlight.serving.access.caller import csrf_token
+from leadlight.serving.api.own import owner_of
 from leadlight.serving.champion import Starting
 from leadlight.serving.desk import Desk
 from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
-from leadlight.serving.ledger.reading import read_lead
-from leadlight.serving.operate.plain_error import plain
 from leadlight.serving.pages_data import Band, LeadMoved, LeadPage, LeadUnscored, Pages, QueuePage
+from leadlight.serving.store.plain_error import plain
 from leadlight.serving.web.forms import NotAForm, comes_from_us, read_decision
 from leadlight.serving.web.links import Filters, Links
 from leadlight.serving.web.render import FOLDER, ProblemPage, render_lead, render_problem, render_queue
@@ -89,7 +89,7 @@ def _queue(request: Request, band: Text = "", min: Text = "", owner: Text = "", 
 
 
 def _list(request: Request, filters: Filters, pages: Pages) -> Response:
-    own = _own(request)
+    own = owner_of(request)
     if own is not None:
         filters = replace(filters, owner=None)  # it is theirs anyhow
     queue = pages.queue(
@@ -109,7 +109,7 @@ def _lead(request: Request, lead_id: str) -> Response:
 
 
 def _one(request: Request, lead_id: str, pages: Pages) -> Response:
-    links, own = links_of(request), _own(request)
+    links, own = links_of(request), owner_of(request)
     lead = pages.lead(lead_id, language=language_asked(request), own=own)
     if isinstance(lead, LeadPage):
         return html_answer(render_lead(lead, links, csrf_token(request)), 200, lead.language)
@@ -135,19 +135,14 @@ async def _decide(request: Request, lead_id: str) -> Response:
         told = {**await read_decision(request), "lead_id": lead_id}
     except NotAForm:
         return _problem(request, ProblemPage(422, "bad_form"))
-    caller, own = getattr(request.state, "caller", None), _own(request)
+    caller, own = getattr(request.state, "caller", None), owner_of(request)
     if caller is not None and caller.key_id is not None:
         told["actor"] = caller.key_id
     desk: Desk = request.app.state.desk
     now = desk.now()
 
     def act(connection: Connection) -> str:
-        current = desk.memory.ledger.known(connection, lead_id)
-        lead = read_lead(connection, current)
-        if own is not None and (lead is None or lead["owner_id"] != own):
-            raise UnknownLead(lead_id, lead_id=lead_id)
-        desk.memory.ledger.decide(connection, told, now)
-        return current
+        return desk.memory.ledger.decide(connection, told, now, own)[0]
 
     try:
         current: str = await desk.memory.write(act)
@@ -159,12 +154,6 @@ async def _decide(request: Request, lead_id: str) -> Response:
         _log.warning("the store does not answer: %s", plain(error))
         return _problem(request, ProblemPage(503, "not_decided"))
     return RedirectResponse(links_of(request).lead(current), 303, headers=HEADERS)
-
-
-def _own(request: Request) -> str | None:
-    """Return whose leads alone the caller may see; None: all."""
-    owner: str | None = getattr(getattr(request.state, "caller", None), "owner_id", None)
-    return owner
 
 
 def _answer(request: Request, make: Callable[[Pages], Response]) -> Response:

@@ -49,7 +49,7 @@ def test_scores_are_counted_one_by_one_and_in_batches(serve: Any, model: Trained
     client = serve(model=model)
     client.post("/v1/score", json=request_body())
     client.post("/v1/score/batch", json={"items": [request_body(), {}, request_body()]})
-    assert samples(client)["leadlight_scores_total", ()] == 3
+    assert samples(client)["leadlight_score_count", ()] == 3
 
 
 def test_the_model_is_told_once_there_is_one(serve: Any, model: TrainedModel) -> None:

@@ -65,7 +65,7 @@ def test_filters_are_what_they_say(full: TestClient) -> None:
 def test_a_cursor_of_another_list_is_refused(crm: TestClient) -> None:
     for cursor in ("nonsense", "W10", "é", "WyJhIiwxLDJd"):
         answer = crm.get("/v1/leads", params={"cursor": cursor})
-        assert (answer.status_code, answer.json()["errors"][0]["rule"]) == (422, "bad_cursor")
+        assert (answer.status_code, answer.json()["errors"][0]["rule"]) == (422, "not_a_cursor")
         answer = crm.get("/v1/leads/L-1/scores", params={"cursor": cursor})
         assert answer.status_code in (404, 422)
 

@@ -266,3 +266,29 @@ def test_an_erasure_in_another_process_is_known_soon(crm: TestClient, url: str, 
     other.close()
     asked = {"lead": {"lead_id": "L-1", "created_at": "2026-11-01T00:00:00Z"}}
     wait_for(lambda: crm.post("/v1/score", json=asked).status_code == 410)
+
+
+def test_an_objection_is_the_person_s_whatever_ids_are_joined(crm: TestClient) -> None:
+    for one, other, says in (("A", "B", "A"), ("C", "D", "D")):
+        for lead_id in (one, other):
+            crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z"})
+        crm.put(f"/v1/leads/{says}/objection")
+        crm.post(f"/v1/leads/{one}/merge", json={"into": other})
+        settle(crm)
+        record = crm.get(f"/v1/leads/{one}").json()
+        assert (record["lead_id"], record["objected"], record["score"]) == (other, True, None)
+        for lead_id in (one, other):
+            asked = {"lead": {"lead_id": lead_id, "created_at": "2026-11-01T00:00:00Z"}}
+            assert crm.post("/v1/score", json=asked).status_code == 409
+        crm.delete(f"/v1/leads/{one}/objection")
+        settle(crm)
+        assert crm.get(f"/v1/leads/{other}").json()["score"] is not None
+
+
+def test_events_that_wait_for_a_lead_can_be_shown_and_erased_too(crm: TestClient) -> None:
+    tell(crm, activity("never-told", campaign="mark"))
+    assert "mark" in crm.get("/v1/leads/never-told/export").text
+    assert crm.delete("/v1/leads/never-told").json()["rows"] == 1
+    assert count(crm, ACTIVITIES) == 0
+    assert tell(crm, activity("never-told")).json()["errors"][0]["rule"] == "erased"
+    assert crm.delete("/v1/leads/nobody").status_code == 404

@@ -7,6 +7,7 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace as changed
+from dataclasses import replace as replace_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from sqlalchemy import Connection, delete, func, insert, select, text
 
 from databases import KINDS, database_url
 from filled import everything, fill
+from leadlight.core import artifact
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import FixedClock
 from leadlight.core.errors import BrokenBackup, ModelContractError, Unavailable, UsageError
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
+from leadlight.core.shelf import Shelf
 from leadlight.serving.operate.backup import back_up
 from leadlight.serving.operate.restore import Restored, restore
 from leadlight.serving.store.database import Database
@@ -85,6 +88,18 @@ def test_every_row_of_every_table_comes_back_whatever_the_two_databases(
     assert (done.revision, done.forgotten, done.lacks_secret) == (NEWEST, 0, False)
     assert rows_of(new) == rows_of(old)
     assert cached_champion(new)[1] == 7
+
+
+def test_every_model_that_served_comes_along(old: Settings, new: Settings, model: TrainedModel, tmp_path: Path) -> None:
+    """A receipt of a version that serves no more can be made again after a restore, too."""
+    other = replace_dataclass(model, facts={"trained_on": {"moments": 1}})
+    for home, version, served in ((old, 1, model), (old, 2, other), (new, 1, other)):
+        save_champion(served, home.home_path, version)
+        Shelf(home).keep(home.champion_cache, version)
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    restore(new, tmp_path / "b.tar", replace=True)
+    kept = {folder.name: artifact.load(folder).facts for _, folder in Shelf(new).every()}
+    assert kept == {"1": other.facts, "1~2": model.facts, "2": other.facts}
 
 
 def test_numbers_go_on_after_the_highest(old: Settings, new: Settings, tmp_path: Path) -> None:
