@@ -389,10 +389,8 @@ def test_a_store_that_does_not_answer_is_said(sqlite_house: House) -> None:
     first, second, _ = two_models(house, boosted(), trained(seed=3, drawn=other_catalog()))
     assert house.client is not None
     house.client.app.state.desk.memory.database.close()  # type: ignore[attr-defined] # Starlette's app
-    path = house.settings.home_path / "leadlight.db"
-    for left in house.settings.home_path.glob("leadlight.db*"):
-        left.unlink()
-    path.mkdir()
+    for path in house.settings.home_path.glob("leadlight.db*"):
+        path.write_bytes(b"no database at all " * 4_000)
     answer = house.changes(second, first)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
