@@ -48,7 +48,8 @@ def demo(
     from leadlight.core.clock import FixedClock
     from leadlight.core.registry import cached_champion
 
-    setting = settings.load(home=folder)
+    # all of its own: a demo must not put its key and its models where a company keeps its own
+    setting = settings.load(home=folder).model_copy(update={"database_url": None, "tracking_uri": None})
     screen.note(f"Home: {setting.home_path}")
     steps = screen.Steps()
     data = setting.home_path / "history"

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
 
-__all__ = ["members", "spliced", "written"]
+__all__ = ["is_whole", "members", "spliced", "written"]
+
+
+_BAD_CHARACTER: Final = re.compile("[\ud800-\udfff\x00]")
+
+
+def is_whole(text: str) -> bool:
+    """Return whether a text holds neither NUL nor half a character, so that any database takes it."""
+    return _BAD_CHARACTER.search(text) is None
 
 
 def written(value: Any) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_
 
 from leadlight.core.errors import LeadlightError
+from leadlight.serving.json_text import is_whole
 from leadlight.serving.ledger.reading import read_known
 from leadlight.serving.pages_data import Band
 from leadlight.serving.rescoring.scoring import looks_at_accounts, score_known, unpacked
@@ -125,7 +126,9 @@ def _read_cursor(text: str) -> tuple[int, float, str]:
     try:
         padded = text.encode() + b"=" * (-len(text) % 4)
         score, log_odds, lead_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if not (isinstance(score, int) and isinstance(log_odds, float) and isinstance(lead_id, str)):
+        if not (isinstance(score, int) and 0 <= score <= 100 and isinstance(log_odds, float)):
+            raise ValueError(text)
+        if not isinstance(lead_id, str) or not is_whole(lead_id):
             raise ValueError(text)
     except (ValueError, TypeError) as error:
         raise BadCursor("no cursor of this list") from error
@@ -171,7 +174,7 @@ def give_receipts(
     """Put scores in words and write the receipts of those that were not shown before.
 
     What another model scored is scored anew first, so that everything on a page is by one model. Who was erased, or
-    objected, since the rows were read is left out.
+    objected, or went to another owner since the rows were read is left out.
 
     Parameters
     ----------
@@ -188,7 +191,7 @@ def give_receipts(
     """
     _score_anew(connection, scorer, [row["lead_id"] for row in rows if row["model_version"] != scorer.version], now)
     current = _held(connection, [row["lead_id"] for row in rows])
-    kept = [current[row["lead_id"]] for row in rows if row["lead_id"] in current]
+    kept = [now_ for row in rows if (now_ := current.get(row["lead_id"])) and now_["owner_id"] == row["owner_id"]]
     asked = [(unpacked(row["features"]), row["lead_id"], row["as_of"]) for row in kept]
     answers = scorer.explain_each(asked, language=language, reasons=reasons)
     new = {row["lead_id"]: ids.next() for row in kept if row["receipt_id"] is None}

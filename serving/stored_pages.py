@@ -156,8 +156,8 @@ class StoredPages:
         self, scorer: Scorer, asked: str, language: str, own: str | None
     ) -> LeadPage | LeadMoved | LeadUnscored | None:
         memory, now = self._desk.memory, self._desk.now()
-        lead_id, lead, row = memory.read(lambda connection: _look_up(connection, self._desk, asked))
-        if lead is None or own not in (None, lead["owner_id"]):
+        lead_id, lead, row = memory.read(lambda connection: _look_up(connection, self._desk, asked, own))
+        if lead is None:
             return None
         if lead_id != asked:
             return LeadMoved(lead_id)
@@ -235,10 +235,10 @@ class StoredPages:
 
 
 def _look_up(
-    connection: Connection, desk: Desk, asked: str
+    connection: Connection, desk: Desk, asked: str, own: str | None
 ) -> tuple[str, dict[str, Any] | None, Mapping[str, Any] | None]:
     """Return the id that a lead goes by, the lead, and its score where it has one."""
-    lead_id = desk.memory.ledger.known(connection, asked)
+    lead_id = desk.memory.ledger.known_to(connection, asked, own)
     return lead_id, read_lead(connection, lead_id), read_scores(connection, [lead_id]).get(lead_id)
 
 

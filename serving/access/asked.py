@@ -8,12 +8,15 @@ from urllib.parse import urlsplit
 
 from leadlight.serving.access.sessions import COOKIE
 
-__all__ = ["Asked"]
+__all__ = ["FORWARDED", "Asked"]
 
 _LONGEST_KEY: Final = 200
 _BEARER: Final = "bearer "
+FORWARDED: Final = (b"x-forwarded-for", b"forwarded")
+"""By which a proxy speaks for somebody else."""
+
 _NAMES: Final = frozenset(
-    {b"host", b"authorization", b"cookie", b"origin", b"sec-fetch-site", b"x-csrf-token", b"content-type"}
+    {b"host", b"authorization", b"cookie", b"origin", b"sec-fetch-site", b"x-csrf-token", b"content-type", *FORWARDED}
 )
 
 

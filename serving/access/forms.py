@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qs
 
+from fastapi import Request
 from starlette.types import Message, Receive
 
 from leadlight.serving.access.asked import Asked
 from leadlight.serving.access.refused import Refused
+from leadlight.serving.api.body import read_bytes
 from leadlight.serving.api.problems import Refusal
 
 __all__ = ["again", "field", "is_form", "read_form"]
@@ -22,24 +24,19 @@ def is_form(asked: Asked) -> bool:
     return (asked.text(b"content-type") or "").partition(";")[0].strip().lower() == _FORM
 
 
-async def read_form(receive: Receive, limit: int) -> bytes:
+async def read_form(request: Request, limit: int) -> bytes:
     """Return a form's bytes.
 
     Raises
     ------
     Refused
-        If it is larger, or the client is gone.
+        If it is too large, or does not arrive in time.
+    ClientDisconnect
     """
-    parts, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused(Refusal("no_csrf_token"))
-        parts.append(message.get("body", b""))
-        size, more = size + len(parts[-1]), message.get("more_body", False)
-        if size > limit:
-            raise Refused(Refusal("too_large", limit=limit), {"Connection": "close"})
-    return b"".join(parts)
+    try:
+        return await read_bytes(request, limit)
+    except Refusal as refusal:
+        raise Refused(refusal, {"Connection": "close"}) from None
 
 
 def field(form: bytes, name: str) -> str | None:

@@ -11,23 +11,25 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from fastapi import Request
 from fastapi.responses import Response
 from starlette._utils import get_route_path
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from leadlight.core.errors import Unavailable
+from leadlight.core.errors import Problem, Unavailable
 from leadlight.serving.access.addresses import Addresses, Found
-from leadlight.serving.access.asked import Asked
+from leadlight.serving.access.asked import FORWARDED, Asked
 from leadlight.serving.access.caller import CALLER, CSRF, Caller
 from leadlight.serving.access.door import HERE, Door
 from leadlight.serving.access.forms import again, field, is_form, read_form
-from leadlight.serving.access.hosts import is_loopback
+from leadlight.serving.access.hosts import is_address, is_loopback
 from leadlight.serving.access.pages import refusal_page
 from leadlight.serving.access.refused import Refused, client_of, wrong_key
 from leadlight.serving.access.table import ADMIN
 from leadlight.serving.api.problems import NotNow, Refusal, body_of, respond
 from leadlight.serving.store.key_table import ApiKey
-from leadlight.serving.words import language_of
+from leadlight.serving.words import language_of, say
 
 __all__ = ["Gate"]
 
@@ -61,11 +63,14 @@ class Gate:
         try:
             asked = Asked(scope["headers"])
             self._check_host(scope, asked)
+            _check_text(scope)
             found = self._find(scope)
             if found.rule is None or not found.rule.is_open:
                 receive = await self._let_in(scope, receive, asked, found)
         except Refused as refused:
             await self._refuse(scope, found, refused)(scope, receive, send)
+            return
+        except ClientDisconnect:
             return
         await self._app(scope, receive, send)
 
@@ -100,21 +105,21 @@ class Gate:
             except Unavailable:
                 raise Refused(NotNow("unavailable", "detail.keys_unavailable"), {"Retry-After": "5"}) from None
         caller, session = self._identify(scope, asked, keys)
-        self._check_rate(caller)
-        _check_rule(scope, found, caller)
         state = scope.setdefault("state", {})
         state[CALLER] = caller
-        if session is not None:
+        if session is not None:  # before any refusal: its page holds the way to sign out
             state[CSRF] = self._door.sessions.csrf(session)
+        self._check_rate(caller)
+        _check_rule(scope, found, caller)
         if scope["method"] in _SAFE_METHODS or (session is None and caller is not HERE):
             return receive
         if not asked.is_from_us:
             raise _cross_site(asked)
-        return receive if session is None else await self._check_csrf(receive, asked, session)
+        return receive if session is None else await self._check_csrf(scope, receive, asked, session)
 
     def _identify(self, scope: Scope, asked: Asked, keys: Mapping[str, ApiKey]) -> tuple[Caller, str | None]:
         """Return who calls, and the session's cookie where that is what tells."""
-        if not keys and _is_within(scope):
+        if not keys and _is_within(scope, asked):
             return HERE, None
         if asked.sent(b"authorization"):
             caller = self._door.by_key(asked.bearer, keys)
@@ -136,10 +141,10 @@ class Gate:
             limit = f"{self._door.buckets.rate:g}"
             raise Refused(Refusal("too_many_requests", limit=limit, seconds=wait), {"Retry-After": str(wait)})
 
-    async def _check_csrf(self, receive: Receive, asked: Asked, session: str) -> Receive:
+    async def _check_csrf(self, scope: Scope, receive: Receive, asked: Asked, session: str) -> Receive:
         sent = asked.text(b"x-csrf-token")
         if sent is None and is_form(asked):
-            body = await read_form(receive, _LARGEST_FORM)
+            body = await read_form(Request(scope, receive), _LARGEST_FORM)
             sent, receive = field(body, "csrf"), again(body, receive)
         if sent is None or not self._door.sessions.is_csrf(session, sent):
             raise Refused(Refusal("no_csrf_token"))
@@ -147,11 +152,22 @@ class Gate:
 
     def _refuse(self, scope: Scope, found: Found | None, refused: Refused) -> Response:
         """Return a problem document; to people a page, or the way to it."""
-        header = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
-        language = language_of(header.decode("latin-1"))
+        language = language_of(_language(scope))
         if found is not None and found.rule is not None and found.rule.is_page:
             return refusal_page(scope, refused)
         return respond(body_of(refused.why, language), language, refused.headers)
+
+
+def _check_text(scope: Scope) -> None:
+    """Refuse NUL, which no database takes for text and no id or filter holds."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        said = say("rule.bad_character", language_of(_language(scope)))
+        raise Refused(Refusal("request_refused", [Problem("address", "bad_character", said)]))
+
+
+def _language(scope: Scope) -> str:
+    header = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
+    return str(header.decode("latin-1"))
 
 
 def _check_rule(scope: Scope, found: Found, caller: Caller) -> None:
@@ -180,9 +196,12 @@ def _server(scope: Scope) -> str:
     return "" if server is None else str(server[0])
 
 
-def _is_within(scope: Scope) -> bool:
-    """Return whether both ends of a connection are this machine; a proxy here tells of clients elsewhere."""
-    return is_loopback(_server(scope)) and is_loopback(client_of(scope))
+def _is_within(scope: Scope, asked: Asked) -> bool:
+    """Return whether both ends of a connection are this machine; a proxy here speaks for clients elsewhere."""
+    if any(asked.sent(name) for name in FORWARDED):
+        return False
+    server, client = _server(scope), client_of(scope)
+    return is_loopback(server) and is_loopback(client) and (is_address(client) or not is_address(server))
 
 
 def _path(scope: Scope) -> str:

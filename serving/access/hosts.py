@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-__all__ = ["Hosts", "host_name", "is_loopback"]
+__all__ = ["Hosts", "host_name", "is_address", "is_loopback"]
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _FORM: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?")
@@ -53,6 +53,16 @@ def host_name(header: bytes) -> str | None:
     """
     found = _FORM.fullmatch(header.decode("latin-1").lower())
     return None if found is None else (found[1] or found[2]).rstrip(".")
+
+
+@lru_cache(maxsize=1024)
+def is_address(text: str) -> bool:
+    """Return whether a text is an IP address."""
+    try:
+        ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1024)

@@ -35,6 +35,7 @@ _PAGES: Final = {
     "no_csrf_token": "no_csrf_token",
     "cross_site": "no_csrf_token",
     "too_large": "no_csrf_token",
+    "too_slow": "no_csrf_token",
 }
 """Of each kind of refusal the page that says it; the others are not met on the pages, or say "not now"."""
 
@@ -59,7 +60,7 @@ async def _sign_in(request: Request) -> Response:
         asked = Asked(request.scope["headers"])
         if not asked.is_from_us:
             raise Refused(Refusal("cross_site"))
-        form = await read_form(request.receive, _LARGEST_FORM) if is_form(asked) else b""
+        form = await read_form(request, _LARGEST_FORM) if is_form(asked) else b""
         wanted = field(form, "next")
         caller = door.by_key((field(form, "key") or "").strip(), await _keys(door))
         if caller is None or caller.key_id is None:
@@ -90,7 +91,7 @@ async def _sign_out(request: Request) -> Response:
         if session is not None and door.by_session(session, await _keys(door)) is not None:
             sent = asked.text(b"x-csrf-token")
             if sent is None and is_form(asked):
-                sent = field(await read_form(request.receive, _LARGEST_FORM), "csrf")
+                sent = field(await read_form(request, _LARGEST_FORM), "csrf")
             if sent is None or not door.sessions.is_csrf(session, sent):
                 raise Refused(Refusal("no_csrf_token"))
     except Refused as refused:
@@ -110,7 +111,8 @@ async def _login_page(request: Request, wanted: str | None, refused: Refused | N
     except Refused:
         is_needed = True
     kind = None if refused is None else refused.why.kind
-    page = LoginPage(same_site(wanted, links.root), kind, is_needed)
+    lost = "not_kept" if "lost" in request.query_params else None
+    page = LoginPage(same_site(wanted, links.root), kind or lost, is_needed)
     answer = html_answer(render_login(page, language, links), 200 if kind is None else STATUS[kind], language)
     answer.headers.update({} if refused is None else refused.headers)
     return answer
@@ -135,8 +137,9 @@ def refusal_page(scope: Scope, refused: Refused) -> Response:
     links, language = links_of(request), language_asked(request)
     if kind == "no_key":
         query = scope["query_string"].decode("latin-1")
-        wanted = quote(scope["path"], safe="/") + (f"?{query}" if query else "")
-        return RedirectResponse(f"{links.root}/login?next={quote(wanted, safe='')}", 303, headers=_UNKEPT)
+        wanted = f"{links.root}{links.here}" + (f"?{query}" if query else "")
+        lost = "" if scope["method"] in ("GET", "HEAD") else "&lost=1"  # what was sent can't be sent again from there
+        return RedirectResponse(f"{links.root}/login?next={quote(wanted, safe='')}{lost}", 303, headers=_UNKEPT)
     problem = ProblemPage(STATUS[kind], _PAGES.get(kind, "unavailable"))
     page = html_answer(render_problem(problem, language, links), problem.status, language)
     page.headers.update(refused.headers)

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from leadlight.core.errors import Problem
 from leadlight.serving.api.problems import Refusal
+from leadlight.serving.json_text import is_whole
 from leadlight.serving.words import say
 
 __all__ = ["MOST_VALUES", "SECONDS", "parse", "read_body", "read_bytes"]
@@ -31,7 +32,6 @@ MOST_VALUES: Final = 400_000
 
 _WHERE: Final = "body"
 _BAD_ESCAPE: Final = re.compile(r"\\u(?:[dD][89abAB]|[dD][cdefCDEF]|0000)")
-_BAD_CHARACTER: Final = re.compile("[\ud800-\udfff\x00]")
 
 
 async def read_body(request: Request, limit: int, language: str, seconds: float = SECONDS) -> bytes:
@@ -137,7 +137,7 @@ def parse(body: bytes, language: str) -> Any:
         _refuse("not_json", language, line=error.lineno, column=error.colno)
     except RecursionError:  # what is nested less deeply, but deeper than the schema, the schema refuses
         _refuse("nested_too_deep", language)
-    if _may_be_bad(text) and any(_BAD_CHARACTER.search(found) for found in _texts(value)):
+    if _may_be_bad(text) and not all(is_whole(found) for found in _texts(value)):
         _refuse("bad_character", language)
     return value
 

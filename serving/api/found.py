@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from leadlight.core.errors import Unavailable
 from leadlight.serving.api.problems import NotNow, Refusal
 from leadlight.serving.desk import Desk
-from leadlight.serving.ledger.reading import read_lead
+from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
 from leadlight.serving.store.ids import is_receipt_id
 from leadlight.serving.store.receipts import ErasedReceipt, Receipt
 
@@ -65,8 +64,11 @@ def find_receipt(desk: Desk, receipt_id: str, own: str | None = None) -> Receipt
 def _may_see(desk: Desk, lead_id: str, own: str | None) -> bool:
     if own is None:
         return True
+
     try:
-        lead = desk.memory.read(partial(read_lead, lead_id=lead_id))
+        desk.memory.read(lambda connection: desk.memory.ledger.known_to(connection, lead_id, own))
+    except (UnknownLead, ErasedLead):
+        return False
     except (SQLAlchemyError, OSError):
         raise NotNow("unavailable", "detail.store_unavailable") from None
-    return lead is not None and lead["owner_id"] == own
+    return True

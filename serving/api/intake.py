@@ -19,10 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from leadlight.core.errors import Problem
+from leadlight.serving.access.caller import caller_of
 from leadlight.serving.api import intake_schemas as shapes
 from leadlight.serving.api.answers import JsonAnswer
 from leadlight.serving.api.body import parse, read_body
-from leadlight.serving.api.own import owner_of
 from leadlight.serving.api.problems import NotNow, Refusal
 from leadlight.serving.api.reading import AHEAD
 from leadlight.serving.api.schemas import MOST_ITEMS
@@ -31,7 +31,7 @@ from leadlight.serving.api.spec import body_spec, refusals
 from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import written
 from leadlight.serving.ledger.idempotency import Kept, OtherBody, StillRunning, key_digest, once
-from leadlight.serving.ledger.ledger import CannotMerge, ErasedLead, UnknownLead
+from leadlight.serving.ledger.ledger import CannotMerge, ErasedLead, OtherDecision, UnknownLead
 from leadlight.serving.store.plain_error import plain
 from leadlight.serving.words import language_of, say
 
@@ -144,9 +144,12 @@ async def decide(request: Request, lead_id: LeadId, accept_language: Language = 
     call = await _Call.read(request, accept_language, key)
     told = {**call.read_shape(shapes.DecisionRequest), "lead_id": lead_id}
     told["decision_id"] = told.get("decision_id") or call.desk.ids.next()
+    caller = caller_of(request)
+    if caller.role == "rep" or told.get("actor") is None:  # a rep decides in nobody else's name
+        told["actor"] = caller.key_id
 
     def act(connection: Connection) -> Kept:
-        current, stage = call.desk.memory.ledger.decide(connection, told, call.now, owner_of(request))
+        current, stage = call.desk.memory.ledger.decide(connection, told, call.now, caller.owner_id)
         return _kept({"decision_id": told["decision_id"], "lead_id": current, "stage": stage})
 
     return await call.write(act)
@@ -273,9 +276,7 @@ class _Call:
         if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable() and not key.isspace()):
             problem = Problem("Idempotency-Key", "bad_key", say("rule.bad_key", self.language))
             raise Refusal("request_refused", [problem])
-        caller = getattr(request.state, "caller", None)
-        who = "" if caller is None else str(caller.key_id)
-        return key_digest(who, request.method, request.url.path, key)
+        return key_digest(str(caller_of(request).key_id), request.method, request.url.path, key)
 
     def read_shape(self, shape: type[BaseModel]) -> dict[str, Any]:
         """Return what was told, without what was not named.
@@ -388,6 +389,8 @@ class _Call:
             raise Refusal("no_lead", lead_id=error.context["lead_id"]) from None
         except ErasedLead:
             raise Refusal("erased") from None
+        except OtherDecision:
+            raise Refusal("other_decision") from None
         except CannotMerge as error:
             raise Refusal("merged_already", lead_id=error.context["lead_id"]) from None
         except (SQLAlchemyError, OSError) as error:

@@ -132,7 +132,7 @@ class DecisionRequest(_Told):
         Field(description="accept writes the stage sal, recycle recycled, reject disqualified, dispute none"),
     ]
     reason: Annotated[str, Strict(), StringConstraints(max_length=ATTRIBUTE_CHARACTERS)] | None = None
-    actor: Annotated[Word | None, Field(description="who decided")] = None
+    actor: Annotated[Word | None, Field(description="who decided; of a rep always the key's id")] = None
     receipt_id: Annotated[Word | None, Field(description="the score that was decided on")] = None
     decision_id: Annotated[Word | None, Field(description="the same id twice is one decision")] = None
 

@@ -17,7 +17,7 @@ from leadlight.core.errors import Problem
 from leadlight.serving.api import lead_schemas
 from leadlight.serving.api.answers import JsonAnswer, score_json
 from leadlight.serving.api.intake import Language, LeadId
-from leadlight.serving.api.own import only_own, owner_of
+from leadlight.serving.api.own import owner_of
 from leadlight.serving.api.problems import NotNow, Refusal
 from leadlight.serving.api.routes import Reasons, scorer_of
 from leadlight.serving.api.spec import refusals
@@ -25,7 +25,7 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
 from leadlight.serving.ledger.erasing import names_of
 from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
-from leadlight.serving.ledger.reading import attributes_of, read_known, read_lead
+from leadlight.serving.ledger.reading import attributes_of, read_known
 from leadlight.serving.pages_data import Band
 from leadlight.serving.reasons import why_of
 from leadlight.serving.scorer import DEFAULT_REASONS
@@ -140,8 +140,8 @@ async def record(
 ) -> Response:
     """Return a lead as it is known now, with its last score."""
     desk, language = _desk(request), language_of(accept_language)
-    found, row = await _reading(desk, lambda c: _record(c, desk, lead_id))
-    only_own(request, found["owner_id"], lead_id)
+    own = owner_of(request)
+    found, row = await _reading(desk, lambda c: _record(c, desk, lead_id, own))
     score = None
     if row is not None and not found["objected"] and desk.champion.is_ready:
         [*shown] = await _show(desk, [row], language, reasons)
@@ -152,8 +152,10 @@ async def record(
     return JsonAnswer(b'{%b,"score":%b}' % (members(found), text), language)
 
 
-def _record(connection: Connection, desk: Desk, asked: str) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
-    lead_id = desk.memory.ledger.known(connection, asked)
+def _record(
+    connection: Connection, desk: Desk, asked: str, own: str | None
+) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+    lead_id = desk.memory.ledger.known_to(connection, asked, own)
     known = read_known(connection, [lead_id], desk.now() + 1, colleagues=False)
     lead = known.leads[0]
     stages = sorted(known.stage_changes, key=lambda row: (row["occurred_at"], row["recorded_at"]), reverse=True)
@@ -188,8 +190,8 @@ async def scores(
     desk = _desk(request)
     if cursor is not None and not is_receipt_id(cursor):
         raise _bad_cursor(language_of(accept_language))
-    found, owner = await _reading(desk, lambda c: _scores(c, desk, lead_id, limit, cursor))
-    only_own(request, owner, lead_id)
+    own = owner_of(request)
+    found = await _reading(desk, lambda c: _scores(c, desk, lead_id, own, limit, cursor))
     return JsonAnswer(written(found), "en")
 
 
@@ -198,11 +200,9 @@ def _bad_cursor(language: str) -> Refusal:
 
 
 def _scores(
-    connection: Connection, desk: Desk, asked: str, limit: int, before: str | None
-) -> tuple[dict[str, Any], str | None]:
-    lead_id = desk.memory.ledger.known(connection, asked)
-    lead = read_lead(connection, lead_id)
-    assert lead is not None  # the ledger knows it
+    connection: Connection, desk: Desk, asked: str, own: str | None, limit: int, before: str | None
+) -> dict[str, Any]:
+    lead_id = desk.memory.ledger.known_to(connection, asked, own)
     receipts = RECEIPTS.c
     asked_for = select(
         receipts.receipt_id, receipts.as_of, receipts.made_at, receipts.score, receipts.model_version
@@ -212,7 +212,7 @@ def _scores(
     rows = connection.execute(asked_for.order_by(receipts.receipt_id.desc()).limit(limit + 1)).mappings().all()
     items = [{**row, "as_of": time_text(row["as_of"]), "made_at": time_text(row["made_at"])} for row in rows[:limit]]
     cursor = items[-1]["receipt_id"] if len(rows) > limit else None
-    return {"lead_id": lead_id, "items": items, "next_cursor": cursor}, lead["owner_id"]
+    return {"lead_id": lead_id, "items": items, "next_cursor": cursor}
 
 
 async def export(request: Request, lead_id: LeadId) -> Response:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from leadlight.serving.api.problems import Refusal
+from leadlight.serving.access.caller import caller_of
 
-__all__ = ["only_own", "owner_of"]
+__all__ = ["owner_of"]
 
 
 def owner_of(request: Request) -> str | None:
-    """Return whose leads alone the caller may see; None: all."""
-    caller = getattr(request.state, "caller", None)
-    return None if caller is None else caller.owner_id
-
-
-def only_own(request: Request, owner: str | None, lead_id: str) -> None:
-    """Refuse, as if it were not there, a lead of another owner than the caller's.
+    """Return whose leads alone the caller may see; None: all.
 
     Raises
     ------
-    Refusal
+    LookupError
+        If nobody asked who calls: then nobody's leads may be shown.
     """
-    own = owner_of(request)
-    if own is not None and own != owner:
-        raise Refusal("no_lead", lead_id=lead_id)
+    return caller_of(request).owner_id

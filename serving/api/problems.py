@@ -52,6 +52,7 @@ STATUS: Final[Mapping[str, int]] = {
     "erased_receipt": 410,
     "objected": 409,
     "merged_already": 409,
+    "other_decision": 409,
     "not_separable": 409,
     "still_running": 409,
     "key_reused": 422,

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, select
 
 from leadlight.serving.ledger.versions import EVENT_KINDS
-from leadlight.serving.store.schema import ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS
+from leadlight.serving.store.schema import ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, SCORES
 
 __all__ = ["MOVABLE", "Outcome", "insert_lead", "put_lead", "value_text"]
 
@@ -89,6 +89,8 @@ def put_lead(connection: Connection, lead: Mapping[str, Any], now: int) -> tuple
         return "unchanged", set()
     accounts = {found["account_id"], moved.get("account_id", found["account_id"])}
     connection.execute(LEADS.update().where(LEADS.c.lead_id == lead["lead_id"]).values(**moved, touched_at=now))
+    if moved:  # who sees the lead in the queue must not wait for its next score
+        connection.execute(SCORES.update().where(SCORES.c.lead_id == lead["lead_id"]).values(**moved))
     return "changed", accounts if "account_id" in moved else set()
 
 

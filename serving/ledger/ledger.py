@@ -22,7 +22,7 @@ from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.schema import DECISIONS, LEADS
 from leadlight.serving.store.sql import parts
 
-__all__ = ["DECISION_STAGES", "CannotMerge", "ErasedLead", "Ledger", "Taken", "UnknownLead"]
+__all__ = ["DECISION_STAGES", "CannotMerge", "ErasedLead", "Ledger", "OtherDecision", "Taken", "UnknownLead"]
 
 DECISION_STAGES: Final[Mapping[str, str | None]] = {
     "accept": "sal",
@@ -46,6 +46,12 @@ class ErasedLead(LeadlightError):
     """The lead was erased, and nothing may bring it back."""
 
     code = "erased"
+
+
+class OtherDecision(LeadlightError):
+    """The id of a decision was used for another one."""
+
+    code = "other_decision"
 
 
 class CannotMerge(LeadlightError):
@@ -183,15 +189,16 @@ class Ledger:
 
         Raises
         ------
-        UnknownLead, ErasedLead
+        UnknownLead, ErasedLead, OtherDecision
         """
-        lead_id = self.known(connection, decision["lead_id"])
-        owner = select(LEADS.c.owner_id).where(LEADS.c.lead_id == lead_id)
-        if own is not None and connection.execute(owner).scalar_one() != own:
-            raise UnknownLead(decision["lead_id"], lead_id=decision["lead_id"])
+        _beside(connection)
+        lead_id = self.known_to(connection, decision["lead_id"], own)
         stage = DECISION_STAGES[decision["decision"]]
-        there = select(DECISIONS.c.decision_id).where(DECISIONS.c.decision_id == decision["decision_id"])
-        if connection.execute(there).first() is not None:
+        there = select(DECISIONS).where(DECISIONS.c.decision_id == decision["decision_id"])
+        before = connection.execute(there).mappings().one_or_none()
+        if before is not None:
+            if (before["lead_id"], before["decision"]) != (lead_id, decision["decision"]):
+                raise OtherDecision("the id is another decision's", decision_id=decision["decision_id"])
             return lead_id, stage
         connection.execute(DECISIONS.insert(), [{**decision, "lead_id": lead_id, "decided_at": now}])
         if stage is not None:
@@ -261,6 +268,25 @@ class Ledger:
         _refuse_erased(persons, lead_id)
         current = persons.current[lead_id]
         if not persons.is_known(current):
+            raise UnknownLead(lead_id, lead_id=lead_id)
+        return current
+
+    def known_to(self, connection: Connection, lead_id: str, own: str | None) -> str:
+        """Return the id that a lead goes by today, if whoever sees only an owner's leads may know of it.
+
+        Raises
+        ------
+        UnknownLead, ErasedLead
+            The latter only to who may see all leads: whose an erased lead was nobody knows any more.
+        """
+        try:
+            current = self.known(connection, lead_id)
+        except ErasedLead:
+            if own is None:
+                raise
+            raise UnknownLead(lead_id, lead_id=lead_id) from None
+        owner = select(LEADS.c.owner_id).where(LEADS.c.lead_id == current)
+        if own is not None and connection.execute(owner).scalar_one() != own:
             raise UnknownLead(lead_id, lead_id=lead_id)
         return current
 

@@ -12,6 +12,7 @@ LEDGER_TEXTS: Final[dict[str, tuple[str, str]]] = {
     "title.erased": ("This lead was erased", "Este lead fue borrado"),
     "title.erased_receipt": ("This receipt was erased", "Este recibo fue borrado"),
     "title.merged_already": ("The two are one lead already", "Los dos ya son un solo lead"),
+    "title.other_decision": ("This id is another decision's", "Este id es de otra decisión"),
     "title.objected": ("The person objects to profiling", "La persona se opone al perfilado"),
     "title.key_reused": ("The Idempotency-Key was used before", "La Idempotency-Key ya se usó"),
     "title.still_running": ("The first call is not done yet", "La primera llamada aún no ha terminado"),
@@ -34,6 +35,10 @@ LEDGER_TEXTS: Final[dict[str, tuple[str, str]]] = {
     "detail.merged_already": (
         "Lead {lead_id} can't be merged into itself; name the id of the other lead in into.",
         "El lead {lead_id} no puede unirse a sí mismo; indique en into el id del otro lead.",
+    ),
+    "detail.other_decision": (
+        "A decision of this id was kept that says something else, or of another lead; use a new decision_id.",
+        "Ya se guardó una decisión con este id que dice otra cosa o es de otro lead; use un decision_id nuevo.",
     ),
     "detail.objected": (
         "Lead {lead_id} is not scored: the person objected; an admin can withdraw the objection.",

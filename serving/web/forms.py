@@ -1,21 +1,19 @@
-"""Forms that a page of ours sends: where they come from, and what stands in them."""
+"""What stands in the forms that a page of ours sends; the gate has seen to it that one did."""
 
 from __future__ import annotations
 
-import hmac
 from typing import Final, get_args
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from leadlight.serving.access.caller import csrf_token
 from leadlight.serving.api.body import read_bytes
 from leadlight.serving.api.problems import Refusal
 from leadlight.serving.api.schemas import ATTRIBUTE_CHARACTERS
 from leadlight.serving.pages_data import Decision
 from leadlight.serving.store.ids import is_receipt_id
 
-__all__ = ["LONGEST_REASON", "NotAForm", "comes_from_us", "read_decision"]
+__all__ = ["LONGEST_REASON", "NotAForm", "read_decision"]
 
 LONGEST_REASON: Final = ATTRIBUTE_CHARACTERS
 
@@ -29,24 +27,6 @@ class NotAForm(Exception):
     """What came is not what a form of ours sends."""
 
 
-def comes_from_us(request: Request) -> bool:
-    """Return whether a page of this service sent a form.
-
-    Browsers say so with every form that they send: newer ones in ``Sec-Fetch-Site``, older ones and those that
-    don't trust the connection in ``Origin``. What says nothing is no browser, and has the API.
-    """
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin, host = request.headers.get("origin"), request.headers.get("host")
-    if not origin or not host:
-        return False
-    try:
-        return urlsplit(origin).netloc.lower() == host.lower()
-    except ValueError:
-        return False
-
-
 async def read_decision(request: Request) -> dict[str, str]:
     """Return the fields of a decision as `leadlight.serving.ledger.ledger.Ledger.decide` takes them, less the lead.
 
@@ -55,8 +35,6 @@ async def read_decision(request: Request) -> dict[str, str]:
     NotAForm
     """
     fields = await _read_fields(request)
-    if not hmac.compare_digest(fields.get("csrf", "").encode(), csrf_token(request).encode()):
-        raise NotAForm("another session's form")
     decision, reason = _DECISIONS.get(fields.get("decision", "")), fields.get("reason", "").strip()
     if decision is None or len(reason) > LONGEST_REASON or not is_receipt_id(fields.get("decision_id", "")):
         raise NotAForm("no decision")

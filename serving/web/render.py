@@ -104,10 +104,12 @@ def render_queue(queue: QueuePage, filters: Filters, links: Links) -> str:
     return template.render(page=queue, window=Window.of(queue), filters=filters, links=links)
 
 
-def render_lead(lead: LeadPage, links: Links, token: str = "") -> str:
-    """Return a lead's page as HTML; ``token`` is what its form sends back."""
+def render_lead(lead: LeadPage, links: Links, *, may_decide: bool = False) -> str:
+    """Return a lead's page as HTML, with the form for a decision where the reader may send it."""
     template = _environment(lead.language).get_template("lead.html")
-    return template.render(page=lead, axis=Axis.of(lead), links=links, token=token, longest_reason=LONGEST_REASON)
+    return template.render(
+        page=lead, axis=Axis.of(lead), links=links, may_decide=may_decide, longest_reason=LONGEST_REASON
+    )
 
 
 def render_problem(problem: ProblemPage, language: str, links: Links, around: QueuePage | None = None) -> str:

@@ -22,14 +22,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.catalog import LANGUAGES
 from leadlight.core.errors import LeadlightError, NoChampion
-from leadlight.serving.access.caller import csrf_token
+from leadlight.serving.access.caller import caller_of, csrf_token
+from leadlight.serving.access.table import RULES
 from leadlight.serving.api.own import owner_of
 from leadlight.serving.champion import Starting
 from leadlight.serving.desk import Desk
-from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
+from leadlight.serving.ledger.ledger import ErasedLead, OtherDecision, UnknownLead
 from leadlight.serving.pages_data import Band, LeadMoved, LeadPage, LeadUnscored, Pages, QueuePage
 from leadlight.serving.store.plain_error import plain
-from leadlight.serving.web.forms import NotAForm, comes_from_us, read_decision
+from leadlight.serving.web.forms import NotAForm, read_decision
 from leadlight.serving.web.links import Filters, Links
 from leadlight.serving.web.render import FOLDER, ProblemPage, render_lead, render_problem, render_queue
 from leadlight.serving.words import language_of
@@ -54,6 +55,7 @@ _BANDS: Final[dict[str, Band]] = {"hot": "hot", "warm": "warm", "cold": "cold"}
 _LAST_PAGE: Final = 1_000_000
 _NO_CHAMPION: Final = ("leadlight train --data DIR", "leadlight models promote challenger")
 
+_DECIDE: Final = ("POST", "/leads/{lead_id}/decisions")
 _SECONDS_TO_START: Final = 4
 _SECONDS_TO_SCORE: Final = 2
 _log = logging.getLogger("leadlight.serving")
@@ -112,7 +114,8 @@ def _one(request: Request, lead_id: str, pages: Pages) -> Response:
     links, own = links_of(request), owner_of(request)
     lead = pages.lead(lead_id, language=language_asked(request), own=own)
     if isinstance(lead, LeadPage):
-        return html_answer(render_lead(lead, links, csrf_token(request)), 200, lead.language)
+        may_decide = caller_of(request).role in RULES[_DECIDE].roles
+        return html_answer(render_lead(lead, links, may_decide=may_decide), 200, lead.language)
     if isinstance(lead, LeadMoved):
         return RedirectResponse(links.lead(lead.lead_id), headers=HEADERS)
     # only for the clock: no lead shown, no receipt kept
@@ -129,20 +132,18 @@ def _nothing_to_show(lead: LeadUnscored | None, lead_id: str) -> ProblemPage:
 
 
 async def _decide(request: Request, lead_id: str) -> Response:
-    if not comes_from_us(request):
-        return _problem(request, ProblemPage(403, "other_site"))
     try:
         told = {**await read_decision(request), "lead_id": lead_id}
     except NotAForm:
         return _problem(request, ProblemPage(422, "bad_form"))
-    caller, own = getattr(request.state, "caller", None), owner_of(request)
-    if caller is not None and caller.key_id is not None:
+    caller = caller_of(request)
+    if caller.key_id is not None:
         told["actor"] = caller.key_id
     desk: Desk = request.app.state.desk
     now = desk.now()
 
     def act(connection: Connection) -> str:
-        return desk.memory.ledger.decide(connection, told, now, own)[0]
+        return desk.memory.ledger.decide(connection, told, now, caller.owner_id)[0]
 
     try:
         current: str = await desk.memory.write(act)
@@ -150,6 +151,8 @@ async def _decide(request: Request, lead_id: str) -> Response:
         return _problem(request, ProblemPage(404, "not_found", subject=lead_id))
     except ErasedLead:
         return _problem(request, ProblemPage(410, "erased", subject=lead_id))
+    except OtherDecision:
+        return _problem(request, ProblemPage(422, "bad_form"))
     except (SQLAlchemyError, OSError) as error:
         _log.warning("the store does not answer: %s", plain(error))
         return _problem(request, ProblemPage(503, "not_decided"))
@@ -188,13 +191,18 @@ def language_asked(request: Request) -> str:
     return asked if asked in LANGUAGES else language_of(request.headers.get("accept-language"))
 
 
+def _here(path: str, method: str) -> str:
+    """Return the page that an address belongs to: what a form was sent to is no page of its own."""
+    return path if method in ("GET", "HEAD") else path.removesuffix("/decisions")
+
+
 def links_of(request: Request) -> Links:
     """Return what builds the addresses of an answer, and what its forms carry."""
     root = str(request.scope.get("root_path", ""))
     asked = request.query_params.get("lang")
     return Links(
         root=root.rstrip("/"),
-        here=quote(request.scope["path"].removeprefix(root), safe="/"),
+        here=quote(_here(request.scope["path"].removeprefix(root), request.method), safe="/"),
         query=tuple((name, value) for name, value in request.query_params.multi_items() if name != "lang"),
         asked=asked if asked in LANGUAGES else None,
         csrf=csrf_token(request),

@@ -306,6 +306,14 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "Another site sent this form. Enter your key here.",
         "es": "Otro sitio envió este formulario. Escriba su clave aquí.",
     },
+    "login.too_slow": {
+        "en": "The key did not arrive in time. Please try again.",
+        "es": "La clave no llegó a tiempo. Inténtelo de nuevo.",
+    },
+    "login.not_kept": {
+        "en": "You were no longer signed in, so what you sent was not kept. Please sign in and send it again.",
+        "es": "Ya no había entrado, así que no se guardó lo que envió. Entre y envíelo de nuevo.",
+    },
     "login.too_large": {
         "en": "This is too long to be a key.",
         "es": "Esto es demasiado largo para ser una clave.",
@@ -382,12 +390,6 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "Lead {lead} is known, and its first score is being worked out. This page tries again by itself.",
         "es": "El lead {lead} es conocido y se está calculando su primera puntuación. Esta página vuelve a intentarlo "
         "sola.",
-    },
-    "problem.other_site.title": {"en": "This form came from elsewhere", "es": "Este formulario vino de otro sitio"},
-    "problem.other_site.text": {
-        "en": "Decisions are taken on the lead's own page only. Nothing was kept; open the lead and decide there.",
-        "es": "Las decisiones solo se toman en la página del propio lead. No se guardó nada; abra el lead y decida "
-        "allí.",
     },
     "problem.bad_form.title": {"en": "This form can't be read", "es": "Este formulario no se entiende"},
     "problem.bad_form.text": {

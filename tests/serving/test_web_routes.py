@@ -429,7 +429,7 @@ def test_pages_show_every_documented_field_and_no_other():
             page=noting(queue, read), window=Window.of(queue), filters=Filters(), links=LINKS
         )
         environment.get_template("lead.html").render(
-            page=noting(lead, read), axis=Axis.of(lead), links=LINKS, token="", longest_reason=9
+            page=noting(lead, read), axis=Axis.of(lead), links=LINKS, may_decide=True, longest_reason=9
         )
     kinds = (
         "QueuePage",

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from leadlight.serving.access.caller import CALLER
+from leadlight.serving.access.door import HERE
 from leadlight.serving.pages_data import (
     AgreementFacts,
     Band,
@@ -398,4 +401,16 @@ def app_of(pages: StillPages) -> FastAPI:
     app = FastAPI()
     app.state.pages = pages
     mount(app)
+    app.add_middleware(_AsAdmin)
     return app
+
+
+class _AsAdmin:
+    """Says who calls, as the gate does."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})[CALLER] = HERE
+        await self._app(scope, receive, send)

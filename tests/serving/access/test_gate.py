@@ -380,3 +380,15 @@ def test_the_reference_tells_who_may(client: TestClient) -> None:
     assert "admin, analyst, crm" in score["description"]
     assert {"401", "403", "429"} <= score["responses"].keys()
     assert "security" not in health
+
+
+@pytest.mark.parametrize("address", ["/v1/leads/a%00b", "/v1/leads?owner=a%00b", "/leads/a%00b", "/leads?owner=%00"])
+def test_nul_is_refused_whatever_the_database(guarded: Guarded, address: str) -> None:
+    answer = guarded().get(address)
+    assert answer.status_code == 422 or answer.headers["content-type"].startswith("text/html")
+    assert answer.status_code in (422, 503)
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded"])
+def test_who_speaks_for_others_is_not_this_machine(guarded: Guarded, name: str) -> None:
+    assert guarded().get("/v1/leads", headers={name: "unknown"}).status_code == 401
