@@ -36,6 +36,7 @@ _PAGES: Final = {
     "cross_site": "no_csrf_token",
     "too_large": "no_csrf_token",
     "too_slow": "no_csrf_token",
+    "request_refused": "bad_filter",
 }
 """Of each kind of refusal the page that says it; the others are not met on the pages, or say "not now"."""
 

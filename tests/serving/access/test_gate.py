@@ -384,9 +384,7 @@ def test_the_reference_tells_who_may(client: TestClient) -> None:
 
 @pytest.mark.parametrize("address", ["/v1/leads/a%00b", "/v1/leads?owner=a%00b", "/leads/a%00b", "/leads?owner=%00"])
 def test_nul_is_refused_whatever_the_database(guarded: Guarded, address: str) -> None:
-    answer = guarded().get(address)
-    assert answer.status_code == 422 or answer.headers["content-type"].startswith("text/html")
-    assert answer.status_code in (422, 503)
+    assert guarded().get(address).status_code == 422
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded"])
