@@ -91,7 +91,6 @@ def create_app(
         If webhooks are set up in a way that can't be followed.
     """
     database = Database(settings.database)
-    keeper = store or ReceiptKeeper(ReceiptTable(database), Spool(settings.home_path / SPOOL_FILE))
     champion = Champion(_finder(settings, model, version), None if model else partial(_keep_model, settings))
     ids = ReceiptIds(clock)
     metrics = Metrics(champion)
@@ -99,7 +98,10 @@ def create_app(
     teller = Teller(settings.webhook_step, ids) if outbox.sends else None
     rescorer = Rescorer(database, champion, clock, teller=teller, told=outbox.notify)
     metrics.register(rescorer.metrics)
-    desk = Desk(settings, clock, champion, keeper, ids, metrics, Memory(settings, database, rescorer.wake))
+    memory = Memory(settings, database, rescorer.wake)
+    receipts = ReceiptTable(database, memory.barred.kept_as)
+    keeper = store or ReceiptKeeper(receipts, Spool(settings.home_path / SPOOL_FILE))
+    desk = Desk(settings, clock, champion, keeper, ids, metrics, memory)
     door = Door(settings, KeyTable(database), wall or SystemClock())
     late = None if history is None else LatePages(desk, history)
     neighbours = _neighbours(desk, database, keeps=store is None, cached=model is None)

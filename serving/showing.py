@@ -189,8 +189,11 @@ def give_receipts(
     language : {"en", "es"}
     reasons : int or None
     """
-    _score_anew(connection, scorer, [row["lead_id"] for row in rows if row["model_version"] != scorer.version], now)
     current = _held(connection, [row["lead_id"] for row in rows])
+    stale = [lead_id for lead_id, row in current.items() if row["model_version"] != scorer.version]
+    if stale:
+        _score_anew(connection, scorer, stale, now)
+        current = _held(connection, list(current))
     kept = [now_ for row in rows if (now_ := current.get(row["lead_id"])) and now_["owner_id"] == row["owner_id"]]
     asked = [(unpacked(row["features"]), row["lead_id"], row["as_of"]) for row in kept]
     answers = scorer.explain_each(asked, language=language, reasons=reasons)
@@ -205,10 +208,10 @@ def give_receipts(
 
 
 def _score_anew(connection: Connection, scorer: Scorer, lead_ids: Sequence[str], now: int) -> None:
-    if lead_ids:
-        as_of = now + 1
-        known = read_known(connection, lead_ids, as_of, colleagues=looks_at_accounts(scorer))
-        write_scores(connection, scorer, score_known(scorer, known, as_of))
+    """Score leads whose rows are held; who objects or is gone has none."""
+    as_of = now + 1
+    known = read_known(connection, lead_ids, as_of, colleagues=looks_at_accounts(scorer))
+    write_scores(connection, scorer, score_known(scorer, known, as_of))
 
 
 def _held(connection: Connection, lead_ids: Sequence[str]) -> dict[str, Row]:

@@ -164,14 +164,18 @@ async def erase_lead(request: Request, lead_id: LeadId, accept_language: Languag
     call = _Call.empty(request, accept_language, key)
     champion = call.desk.champion
     version = champion.scorer.version if champion.is_ready else 0
+    names: set[str] = set()
 
     def act(connection: Connection) -> Kept:
         erased = call.desk.memory.ledger.erase(connection, lead_id, call.now, version)
-        call.desk.memory.note_erased(erased, call.now)
+        call.desk.memory.journal.add(erased.tokens, call.now)  # before the commit: no restore may miss it
+        names.update(erased.names)
         models = list(range(1, version + 1))
         return _kept({"rows": erased.rows, "receipts": erased.receipts, "models_trained_before": models})
 
-    return await call.write(act, bars=True)
+    answer = await call.write(act, bars=True)
+    await run_in_threadpool(call.desk.memory.forget_spooled, names)
+    return answer
 
 
 async def object_to_profiling(

@@ -5,12 +5,12 @@ A counter in the store tells that it did: an erasure or an objection in one proc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, Text, cast, select
 
-from leadlight.serving.ledger.persons import token_of
+from leadlight.serving.ledger.persons import beside, token_of
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import ERASURES, LEADS, META
 from leadlight.serving.store.sql import upsert
@@ -22,10 +22,9 @@ _COUNTER: Final = "barred"
 
 def note_barred(connection: Connection) -> None:
     """Say, in the transaction of the change, that other people may be scored now than before."""
-    found = connection.execute(select(META.c.value).where(META.c.name == _COUNTER)).scalar_one_or_none()
-    new = upsert(connection, META)
-    kept = new.on_conflict_do_update(index_elements=["name"], set_={"value": new.excluded.value})
-    connection.execute(kept, [{"name": _COUNTER, "value": str(int(found or 0) + 1)}])
+    raised = cast(cast(META.c.value, BigInteger) + 1, Text)  # by the database: two may do so at once
+    new = upsert(connection, META).on_conflict_do_update(index_elements=["name"], set_={"value": raised})
+    connection.execute(new, [{"name": _COUNTER, "value": "1"}])
 
 
 class Barred:
@@ -54,13 +53,30 @@ class Barred:
             If the database does not answer; then what was known stands.
         """
         with self._database.reading() as connection:
-            counter = connection.execute(select(META.c.value).where(META.c.name == _COUNTER)).scalar_one_or_none()
-            if counter == self._seen:
-                return
-            tokens = frozenset(connection.execute(select(ERASURES.c.token)).scalars())
-            objecting = select(LEADS.c.lead_id).where(LEADS.c.objected_at.is_not(None))
-            self._objecting = frozenset(connection.execute(objecting).scalars())
-            self._tokens, self._seen = tokens, counter
+            self._look(connection)
+
+    def _look(self, connection: Connection) -> None:
+        counter = connection.execute(select(META.c.value).where(META.c.name == _COUNTER)).scalar_one_or_none()
+        if counter == self._seen:
+            return
+        tokens = frozenset(connection.execute(select(ERASURES.c.token)).scalars())
+        objecting = select(LEADS.c.lead_id).where(LEADS.c.objected_at.is_not(None))
+        self._objecting = frozenset(connection.execute(objecting).scalars())
+        self._tokens, self._seen = tokens, counter
+
+    def kept_as(self, connection: Connection, lead_ids: Iterable[str]) -> dict[str, str]:
+        """Return which of some leads are barred at this moment, each with the name that its receipts are kept under.
+
+        Nobody is erased or objects until the end of the transaction: what is written now, they will find.
+        """
+        beside(connection)
+        self._look(connection)
+        found = {lead_id: self.why(lead_id) for lead_id in lead_ids}
+        return {
+            lead_id: token_of(self._secret(), lead_id) if why == "erased" else lead_id
+            for lead_id, why in found.items()
+            if why is not None
+        }
 
     def why(self, lead_id: str) -> Literal["erased", "objected"] | None:
         """Return why a lead may not be scored, None if it may."""

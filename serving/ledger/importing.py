@@ -25,10 +25,9 @@ from leadlight.core.errors import UsageError
 from leadlight.core.history import TABLES, History
 from leadlight.core.privacy import personal_reason
 from leadlight.features.encode import micros_of, positions_of
-from leadlight.serving.ledger.erasing import erase_lead
 from leadlight.serving.ledger.facts import Facts, remember, write_facts
 from leadlight.serving.ledger.jobs import run_jobs
-from leadlight.serving.ledger.persons import Persons, find_persons, token_of
+from leadlight.serving.ledger.persons import Persons, beside, find_persons, token_of
 from leadlight.serving.ledger.stale import TIME_PASSED, mark_accounts, mark_leads
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.database import Database
@@ -177,7 +176,8 @@ class _Import:
             counts = self._take_all(progress)
         finally:
             self._set(_AS_USUAL)
-        self._forget_again()  # on SQLite its commit returns when all before it is on the disk, too
+        with self.database.writing() as connection:  # whose commit returns when all before it is on the disk, too
+            remember(connection, self.mark, str(len(self.order)))
         return counts
 
     def _take_all(self, progress: Callable[[int, int], object]) -> Counts:
@@ -263,6 +263,7 @@ class _Import:
 
     def _take(self, connection: Connection, part: _Part) -> Counts:
         """Take a part in, within one transaction."""
+        beside(connection)
         persons = find_persons(connection, self.secret, [row["lead_id"] for row in part.leads])
         counts = Counts()
         new = [
@@ -292,36 +293,19 @@ class _Import:
         kind = EVENT_KINDS[name]
         taken = [row for row in rows if row["lead_id"] not in persons.erased] if persons.erased else rows
         if any(one != persons.current[one] for one in persons.current):
-            taken = [self._as_told_today(name, row, persons) for row in taken]
+            taken = [
+                row if one["lead_id"] == row["lead_id"] else kind.told({**one, "recorded_at": None}, self.now)
+                for row in taken
+                for one in (kind.as_of_today(row, persons),)
+            ]
         added = kind.append(connection, taken, self.now)
         return [row["lead_id"] for row, new in zip(taken, added, strict=True) if new]
-
-    def _as_told_today(self, name: str, row: Row, persons: Persons) -> Row:
-        """Return an event of a merged lead as the surviving lead's; see `leadlight.serving.ledger.merging`."""
-        current = persons.current[row["lead_id"]]
-        if current == row["lead_id"]:
-            return row
-        moved = {**row, "lead_id": current, "recorded_at": None}
-        if name == "stage_changes" and current in persons.created:
-            moved["occurred_at"] = max(row["occurred_at"], persons.created[current])
-        return EVENT_KINDS[name].told(moved, self.now)
 
     def _rows_of_erased(self, part: _Part, persons: Persons) -> int:
         if not persons.erased:
             return 0
         tables = [part.leads, *part.events.values()]
         return sum(row["lead_id"] in persons.erased for rows in tables for row in rows)
-
-    def _forget_again(self) -> None:
-        """Erase who was erased while their part was on its way: where many may write, neither sees the other."""
-        with self.database.writing() as connection:
-            found = self._erased(connection)
-            ids = self.history.leads["lead_id"].to_numpy()[self.order[found]]
-            for some in parts([str(one) for one in ids]):
-                for lead_id in (
-                    connection.execute(select(LEADS.c.lead_id).where(LEADS.c.lead_id.in_(some))).scalars().all()
-                ):
-                    erase_lead(connection, self.secret, lead_id, self.now, 0)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, select
 
-from leadlight.serving.ledger.versions import EVENT_KINDS
+from leadlight.serving.ledger.versions import EVENT_KINDS, end_versions
 from leadlight.serving.store.schema import ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, SCORES
 
 __all__ = ["MOVABLE", "Outcome", "insert_lead", "put_lead", "value_text"]
@@ -117,7 +117,21 @@ def _change_attributes(connection: Connection, found: Mapping[Any, Any], lead: M
         for name, value in told.items()
         if value_text(value) != standing.get(name, "null")
     ]
+    if rows:
+        _end_at(connection, found["lead_id"], [row["attribute"] for row in rows], occurred, now)
     return any(EVENT_KINDS["attribute_changes"].add(connection, rows, now))
+
+
+def _end_at(connection: Connection, lead_id: str, names: Sequence[str], occurred: int, now: int) -> None:
+    """End what was told of attributes for this very instant: of two words on it the later one counts."""
+    table = ATTRIBUTE_CHANGES.c
+    asked = select(table.row_id).where(
+        table.lead_id == lead_id,
+        table.attribute.in_(names),
+        table.occurred_at == occurred,
+        table.superseded_at.is_(None),
+    )
+    end_versions(connection, ATTRIBUTE_CHANGES, list(connection.execute(asked).scalars()), now)
 
 
 def _values_at(connection: Connection, found: Mapping[Any, Any], when: int) -> dict[str, str]:

@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.ledger.barred import note_barred
 from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores, names_of
-from leadlight.serving.ledger.leads import Outcome, put_lead
+from leadlight.serving.ledger.leads import Outcome, insert_lead, put_lead
 from leadlight.serving.ledger.merging import merge_leads
-from leadlight.serving.ledger.persons import Persons, find_persons
+from leadlight.serving.ledger.persons import Persons, alone, beside, find_persons
 from leadlight.serving.ledger.stale import mark_accounts, mark_leads
 from leadlight.serving.ledger.versions import EVENT_KINDS
-from leadlight.serving.store.schema import DECISIONS, LEADS
+from leadlight.serving.store.schema import DECISIONS, LEADS, RECEIPTS
 from leadlight.serving.store.sql import parts
 
 __all__ = ["DECISION_STAGES", "CannotMerge", "ErasedLead", "Ledger", "OtherDecision", "Taken", "UnknownLead"]
@@ -31,9 +31,6 @@ DECISION_STAGES: Final[Mapping[str, str | None]] = {
     "dispute": None,
 }
 """The stage that a decision writes."""
-
-_PERSONS: Final = 0x1EAD12
-"""Of PostgreSQL's advisory lock on who is who."""
 
 
 class UnknownLead(LeadlightError):
@@ -98,7 +95,7 @@ class Ledger:
         ------
         ErasedLead
         """
-        _beside(connection)
+        beside(connection)
         persons = find_persons(connection, self.secret, [lead["lead_id"]])
         _refuse_erased(persons, lead["lead_id"])
         lead_id = persons.current[lead["lead_id"]]
@@ -120,13 +117,12 @@ class Ledger:
         now : int
             Microseconds.
         """
-        _beside(connection)
+        beside(connection)
         persons = find_persons(connection, self.secret, [row["lead_id"] for row in rows])
         erased = tuple(place for place, row in enumerate(rows) if row["lead_id"] in persons.erased)
-        taken = [
-            {**row, "lead_id": persons.current[row["lead_id"]]} for row in rows if row["lead_id"] not in persons.erased
-        ]
-        added = EVENT_KINDS[kind].add(connection, taken, now)
+        events = EVENT_KINDS[kind]
+        taken = [events.as_of_today(row, persons) for row in rows if row["lead_id"] not in persons.erased]
+        added = events.add(connection, taken, now)
         touched = {row["lead_id"] for row, new in zip(taken, added, strict=True) if new}
         self._touched(connection, persons, touched, now)
         unknown = sorted(lead_id for lead_id in touched if not persons.is_known(lead_id))
@@ -134,6 +130,7 @@ class Ledger:
 
     def remove_event(self, connection: Connection, kind: str, key: str, now: int) -> bool:
         """Take an event back; return whether there was one. Past moments keep it."""
+        beside(connection)
         lead_id = EVENT_KINDS[kind].remove(connection, key, now)
         if lead_id is not None:
             self._touched(connection, find_persons(connection, self.secret, [lead_id]), {lead_id}, now)
@@ -153,7 +150,7 @@ class Ledger:
         ------
         UnknownLead, ErasedLead, CannotMerge
         """
-        _alone(connection)
+        alone(connection)
         persons = find_persons(connection, self.secret, [lead_id, into])
         for name in (lead_id, into):
             _refuse_erased(persons, name)
@@ -191,7 +188,7 @@ class Ledger:
         ------
         UnknownLead, ErasedLead, OtherDecision
         """
-        _beside(connection)
+        beside(connection)
         lead_id = self.known_to(connection, decision["lead_id"], own)
         stage = DECISION_STAGES[decision["decision"]]
         there = select(DECISIONS).where(DECISIONS.c.decision_id == decision["decision_id"])
@@ -220,7 +217,7 @@ class Ledger:
         ------
         UnknownLead, ErasedLead
         """
-        _alone(connection)
+        alone(connection)
         current = self.held(connection, lead_id)
         account = find_persons(connection, self.secret, [current]).account.get(current)
         erased = erase_lead(connection, self.secret, current, now, version)
@@ -235,6 +232,9 @@ class Ledger:
         ------
         UnknownLead, ErasedLead
         """
+        alone(connection)
+        if self.held(connection, lead_id) == lead_id and not find_persons(connection, self.secret, [lead_id]).created:
+            insert_lead(connection, {"lead_id": lead_id}, now)  # known by its scores alone; it must be remembered
         for name in self._names(connection, lead_id):
             connection.execute(LEADS.update().where(LEADS.c.lead_id == name).values(objected_at=now))
             forget_scores(connection, name)
@@ -248,6 +248,7 @@ class Ledger:
         ------
         UnknownLead, ErasedLead
         """
+        alone(connection)
         current, *others = self._names(connection, lead_id)
         connection.execute(LEADS.update().where(LEADS.c.lead_id.in_([current, *others])).values(objected_at=None))
         note_barred(connection)
@@ -291,7 +292,7 @@ class Ledger:
         return current
 
     def held(self, connection: Connection, lead_id: str) -> str:
-        """Return the id that anything is held under, also events that wait for a lead which was never told.
+        """Return the id that anything is held under, also events and receipts of a lead which was never told.
 
         Raises
         ------
@@ -300,8 +301,8 @@ class Ledger:
         try:
             return self.known(connection, lead_id)
         except UnknownLead:
-            for events in EVENT_KINDS.values():
-                asked = select(events.table.c.row_id).where(events.table.c.lead_id == lead_id).limit(1)
+            for table in (*(events.table for events in EVENT_KINDS.values()), RECEIPTS):
+                asked = select(table.c.lead_id).where(table.c.lead_id == lead_id).limit(1)
                 if connection.execute(asked).first() is not None:
                     return lead_id
             raise
@@ -310,18 +311,6 @@ class Ledger:
 def _objects(connection: Connection, lead_ids: Sequence[str]) -> bool:
     asked = select(LEADS.c.lead_id).where(LEADS.c.lead_id.in_(lead_ids), LEADS.c.objected_at.is_not(None))
     return connection.execute(asked).first() is not None
-
-
-def _beside(connection: Connection) -> None:
-    """Let others tell at the same time, but nobody erase or merge; SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({_PERSONS})"))
-
-
-def _alone(connection: Connection) -> None:
-    """Let nobody tell anything until the end of the transaction: it could be of the person whose ids change now."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_PERSONS})"))
 
 
 def _refuse_erased(persons: Persons, lead_id: str) -> None:

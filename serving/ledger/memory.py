@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property, partial
 from typing import Any
 
@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from leadlight.core.secret import secret_of
 from leadlight.core.settings import Settings
 from leadlight.serving.ledger.barred import Barred
-from leadlight.serving.ledger.erasing import Erased
 from leadlight.serving.ledger.jobs import Job, run_jobs
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.store.database import Database
@@ -73,10 +72,9 @@ class Memory:
             self._changed()
         return done
 
-    def note_erased(self, erased: Erased, at: int) -> None:
-        """Write down outside the database whom it is about to forget: no restore and no spool may bring them back."""
-        self.journal.add(erased.tokens, at)
-        self._spool.forget(erased.names)
+    def forget_spooled(self, lead_ids: Collection[str]) -> None:
+        """Take leads out of the spool; outside of any transaction, for whoever empties the spool waits for one."""
+        self._spool.forget(lead_ids)
 
     def write_here(self, job: Job) -> Any:
         """Do a job that changes no lead in a transaction of its own, in this thread, which may wait for the database.

@@ -6,9 +6,6 @@ known since now, so that nothing changes for moments before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from sqlalchemy import Connection, select
 
 from leadlight.serving.ledger.versions import EVENT_KINDS, Events, end_versions
@@ -47,12 +44,6 @@ def _hand_over(connection: Connection, events: Events, gone: str, into: str, int
     asked = select(table).where(table.c.lead_id == gone, table.c.superseded_at.is_(None)).order_by(table.c.row_id)
     rows = connection.execute(asked).mappings().all()
     end_versions(connection, table, [row["row_id"] for row in rows], now)
-    copies = [_copy(row, into, into_created, "stage" in table.c) for row in rows]
+    copies = [{**events.moved(row, into, into_created), "recorded_at": None} for row in rows]  # recorded now
     for part in parts(copies):
         events.add(connection, part, now)
-
-
-def _copy(row: Mapping[Any, Any], into: str, into_created: int, is_stage: bool) -> dict[str, Any]:
-    """Return an event as the surviving lead's own; recorded when it is told, which is now."""
-    when = max(row["occurred_at"], into_created) if is_stage else row["occurred_at"]
-    return {**row, "lead_id": into, "occurred_at": when, "recorded_at": None}

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from leadlight.core.secret import keyed
 from leadlight.serving.store.schema import ERASURES, LEADS
 from leadlight.serving.store.sql import parts
 
-__all__ = ["Persons", "find_persons", "token_of"]
+__all__ = ["Persons", "alone", "beside", "find_persons", "token_of"]
 
 _PURPOSE: Final = "erasure"
+_LOCK: Final = 0x1EAD12
+"""Of PostgreSQL's advisory lock on who is who."""
 
 
 class Persons:
@@ -45,6 +47,21 @@ class Persons:
 def token_of(secret: bytes, lead_id: str) -> str:
     """Return what is kept of an erased lead's id: enough to know it again, useless without the secret."""
     return keyed(secret, _PURPOSE, lead_id)
+
+
+def beside(connection: Connection) -> None:
+    """Let others tell at the same time, but nobody erase, merge or object, until the end of the transaction.
+
+    Else neither would see what the other writes. SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({_LOCK})"))
+
+
+def alone(connection: Connection) -> None:
+    """Let nobody tell anything until the end of the transaction: it could be of the person whose ids change now."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
 
 def find_persons(connection: Connection, secret: bytes, lead_ids: Iterable[str]) -> Persons:

@@ -10,12 +10,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select
 
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, STAGE_CHANGES
 from leadlight.serving.store.sql import parts
 
-__all__ = ["Known", "attributes_of", "counting", "latest_stage", "read_attributes", "read_known", "read_lead"]
+__all__ = [
+    "Known",
+    "ahead_of",
+    "attributes_of",
+    "counting",
+    "latest_stage",
+    "read_attributes",
+    "read_known",
+    "read_lead",
+]
 
 Row = dict[str, Any]
 
@@ -59,19 +68,18 @@ def read_known(connection: Connection, lead_ids: Sequence[str], as_of: int, *, c
     ----------
     connection : Connection
     lead_ids : sequence of str
-        Unknown and merged ones are passed over.
+        Unknown ones, and those that were merged by then, are passed over.
     as_of : int
         Microseconds.
     colleagues : bool
         Whether to read the other leads of their accounts too.
     """
-    asked = _leads(connection, LEADS.c.lead_id, lead_ids)
-    _as_they_stood(connection, asked, as_of)
+    asked = _as_they_stood(connection, _rows(connection, LEADS.c.lead_id, lead_ids), as_of)
     own = {lead["lead_id"] for lead in asked}
     others: list[Row] = []
     if colleagues:
         accounts = sorted({lead["account_id"] for lead in asked if lead["account_id"] is not None})
-        others = [lead for lead in _leads(connection, LEADS.c.account_id, accounts) if lead["lead_id"] not in own]
+        others = [lead for lead in _members(connection, accounts, as_of) if lead["lead_id"] not in own]
     known = Known([*asked, *others], len(asked))
     everybody = sorted(lead["lead_id"] for lead in known.leads)
     known.activities = _events(connection, ACTIVITIES, everybody, as_of)
@@ -82,7 +90,7 @@ def read_known(connection: Connection, lead_ids: Sequence[str], as_of: int, *, c
 
 def read_attributes(connection: Connection, lead_ids: Sequence[str], as_of: int) -> dict[str, dict[str, Any]]:
     """Return the attributes of leads at a moment, by lead id; see `attributes_of`."""
-    leads = _leads(connection, LEADS.c.lead_id, lead_ids)
+    leads = [lead for lead in _rows(connection, LEADS.c.lead_id, lead_ids) if lead["merged_into"] is None]
     changes: dict[str, list[Row]] = {}
     for row in _decoded(_events(connection, ATTRIBUTE_CHANGES, [lead["lead_id"] for lead in leads], as_of)):
         changes.setdefault(row["lead_id"], []).append(row)
@@ -110,30 +118,82 @@ def _decoded(changes: Iterable[Row]) -> list[Row]:
     return [{**row, "value": json.loads(row["value"])} for row in changes]
 
 
-def _leads(connection: Connection, column: ColumnElement[Any], values: Iterable[str]) -> list[Row]:
+def _rows(connection: Connection, column: ColumnElement[Any], values: Iterable[str]) -> list[Row]:
     found: list[Row] = []
     for part in parts(list(values)):
         asked = select(LEADS).where(column.in_(part)).order_by(LEADS.c.lead_id)
-        # merged ones are left out here: asked for in SQL, SQLite would look through all that are not
-        found += [_lead(row) for row in connection.execute(asked).mappings() if row["merged_into"] is None]
+        found += [_lead(row) for row in connection.execute(asked).mappings()]
     return found
+
+
+def _members(connection: Connection, accounts: Sequence[str], as_of: int) -> list[Row]:
+    """Return the leads that belonged to accounts at a moment, but for those who had objected by then."""
+    found = _rows(connection, LEADS.c.account_id, accounts)
+    if _has_moves_since(connection, as_of):
+        left = select(LEAD_MOVES.c.lead_id).where(
+            LEAD_MOVES.c.field == "account_id", LEAD_MOVES.c.before.in_(accounts), LEAD_MOVES.c.recorded_at >= as_of
+        )
+        there = {lead["lead_id"] for lead in found}
+        found += _rows(connection, LEADS.c.lead_id, sorted(set(connection.execute(left).scalars()) - there))
+    return [
+        lead
+        for lead in _as_they_stood(connection, found, as_of)
+        if lead["account_id"] in accounts and (lead["objected_at"] is None or lead["objected_at"] >= as_of)
+    ]
+
+
+def _has_moves_since(connection: Connection, as_of: int) -> bool:
+    """Return whether any lead moved after a moment; moves are numbered as they are told."""
+    last = select(LEAD_MOVES.c.recorded_at).order_by(LEAD_MOVES.c.move_id.desc()).limit(1)
+    recorded = connection.execute(last).scalar_one_or_none()
+    return recorded is not None and recorded >= as_of
 
 
 def _lead(row: Mapping[Any, Any]) -> Row:
     return {**row, "attributes": json.loads(row["attributes"])}
 
 
-def _as_they_stood(connection: Connection, leads: list[Row], as_of: int) -> None:
-    """Put back the account and owner that a lead had at a moment, where it has moved since."""
-    by_id = {lead["lead_id"]: lead for lead in leads}
-    for part in parts(sorted(by_id)):
-        asked = (
-            select(LEAD_MOVES)
-            .where(LEAD_MOVES.c.lead_id.in_(part), LEAD_MOVES.c.recorded_at >= as_of)
-            .order_by(LEAD_MOVES.c.move_id.desc())
+def _as_they_stood(connection: Connection, leads: Sequence[Row], as_of: int) -> list[Row]:
+    """Return leads that were not merged yet at a moment, with the account and the owner that they had then."""
+    # merged ones are left out here: asked for in SQL, SQLite would look through all that are not
+    there = [lead for lead in leads if lead["merged_into"] is None or lead["merged_at"] >= as_of]
+    if _has_moves_since(connection, as_of):
+        by_id = {lead["lead_id"]: lead for lead in there}
+        for part in parts(sorted(by_id)):
+            asked = (
+                select(LEAD_MOVES)
+                .where(LEAD_MOVES.c.lead_id.in_(part), LEAD_MOVES.c.recorded_at >= as_of)
+                .order_by(LEAD_MOVES.c.move_id.desc())
+            )
+            for move in connection.execute(asked).mappings():
+                by_id[move["lead_id"]][move["field"]] = move["before"]
+    return there
+
+
+def ahead_of(connection: Connection, lead_ids: Sequence[str], as_of: int) -> dict[str, int]:
+    """Return leads of which something is told that a moment does not know yet, each with when the first of it is.
+
+    A caller's clock may be a little ahead of ours.
+    """
+    found: dict[str, int] = {}
+    for part in parts(lead_ids):
+        for table in (ACTIVITIES, STAGE_CHANGES, ATTRIBUTE_CHANGES):
+            asked = (
+                select(table.c.lead_id, func.min(table.c.occurred_at))
+                .where(table.c.lead_id.in_(part), table.c.occurred_at >= as_of, table.c.superseded_at.is_(None))
+                .group_by(table.c.lead_id)
+            )
+            _keep_least(found, connection.execute(asked))
+        created = select(LEADS.c.lead_id, LEADS.c.created_at).where(
+            LEADS.c.lead_id.in_(part), LEADS.c.created_at >= as_of
         )
-        for move in connection.execute(asked).mappings():
-            by_id[move["lead_id"]][move["field"]] = move["before"]
+        _keep_least(found, connection.execute(created))
+    return found
+
+
+def _keep_least(found: dict[str, int], rows: Iterable[Any]) -> None:
+    for lead_id, when in rows:
+        found[lead_id] = min(when, found.get(lead_id, when))
 
 
 def _events(connection: Connection, table: Table, lead_ids: Sequence[str], as_of: int) -> list[Row]:

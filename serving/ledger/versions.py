@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, bindparam, select
 
+from leadlight.serving.ledger.persons import Persons
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, STAGE_CHANGES
 from leadlight.serving.store.sql import insert_many, one_of
 
@@ -23,6 +24,7 @@ __all__ = ["EVENT_KINDS", "Events", "end_versions", "identity"]
 Row = dict[str, Any]
 
 _DIGEST_LETTERS: Final = 40
+_BY_ID: Final = "id:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,31 @@ class Events:
         accepted = []
         for row in told:
             before = new.get(row["identity"]) or last.get(row["identity"])
-            accepted.append(before is None or self._says(before) != self._says(row))
+            accepted.append(before is None or self._says(before) != self._says(row) or self._came_back(row, before))
             if accepted[-1]:
+                if before is not None:  # a correction counts from when it was told, whatever clock it brings
+                    row["recorded_at"] = max(row["recorded_at"], now)
                 new[row["identity"]] = row
         ended = [last[name]["row_id"] for name in new if name in last and last[name]["superseded_at"] is None]
         end_versions(connection, self.table, ended, now)
         insert_many(connection, self.table, list(new.values()))
         return accepted
+
+    def _came_back(self, row: Row, before: Row) -> bool:
+        """Return whether an event without an id is told again that no longer counts: only ids are ever taken back."""
+        return row["identity"] == before["identity"] and not _has_id(row) and before.get("superseded_at") is not None
+
+    def as_of_today(self, row: Mapping[str, Any], persons: Persons) -> Row:
+        """Return an event that was told of an id as one of the lead that the id means today."""
+        current = persons.current[row["lead_id"]]
+        return dict(row) if current == row["lead_id"] else self.moved(row, current, persons.created.get(current))
+
+    def moved(self, row: Mapping[Any, Any], lead_id: str, created: int | None) -> Row:
+        """Return an event as another lead's; no stage lies before that lead's creation."""
+        moved = {**row, "lead_id": lead_id}
+        if "stage" in self.table.c and created is not None:
+            moved["occurred_at"] = max(row["occurred_at"], created)
+        return moved
 
     def remove(self, connection: Connection, key: str, now: int) -> str | None:
         """End an event; return the lead it belonged to, None if no event of this id counts."""
@@ -117,7 +137,11 @@ def identity(row: Mapping[str, Any], key: str | None) -> str:
 
 
 def _of_id(key: str) -> str:
-    return f"id:{key}"
+    return f"{_BY_ID}{key}"
+
+
+def _has_id(row: Row) -> bool:
+    return str(row["identity"]).startswith(_BY_ID)
 
 
 def end_versions(connection: Connection, table: Table, row_ids: Sequence[int], now: int) -> None:

@@ -6,25 +6,63 @@ A change that comes while a lead is being scored raises the lead's generation; t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, bindparam, literal, or_, select
 
-from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, TIME_PASSED
-from leadlight.serving.store.schema import LEADS, RESCORING, RESCORING_ACCOUNTS, SCORES
+from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, LEAD_CHANGED, TIME_PASSED
+from leadlight.serving.store.schema import LEADS, META, RESCORING, RESCORING_ACCOUNTS, SCORES
 from leadlight.serving.store.sql import is_true, parts, upsert
 
-__all__ = ["Claims", "claim_accounts", "claim_leads", "finish_accounts", "finish_leads", "held", "sweep"]
+__all__ = [
+    "Claims",
+    "claim_accounts",
+    "claim_leads",
+    "finish_accounts",
+    "finish_leads",
+    "held",
+    "note_version",
+    "postpone",
+    "put_account_on_list",
+    "sweep",
+]
 
 LEASE: Final = 30_000_000
 """How long a claim lasts, microseconds."""
 
-Claims = Mapping[str, int]
-"""What was claimed, each with its generation."""
+_COMMITTED: Final = 2_000_000
+"""By when a change that was told is committed, microseconds: a score of that time may have been made without it."""
+
+_VERSION: Final = "version_to_score_by"
 
 
-def claim_leads(connection: Connection, most: int, clock: int) -> Claims:
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What was claimed.
+
+    Attributes
+    ----------
+    until : int
+        When the claim ends, microseconds: it also tells this claim from any other of the same row.
+    generations : mapping of str to int
+        By name.
+    """
+
+    until: int
+    generations: Mapping[str, int]
+
+    def __bool__(self) -> bool:
+        return bool(self.generations)
+
+    @property
+    def names(self) -> list[str]:
+        """What was claimed, in the one order in which rows are locked."""
+        return sorted(self.generations)
+
+
+def claim_leads(connection: Connection, most: int, now: int, clock: int) -> Claims:
     """Claim the most urgent leads.
 
     Parameters
@@ -32,51 +70,75 @@ def claim_leads(connection: Connection, most: int, clock: int) -> Claims:
     connection : Connection
         Within a transaction.
     most : int
+    now : int
+        The service's time, microseconds; what is listed for later waits.
     clock : int
-        The machine's clock, microseconds: leases run in real time.
+        The machine's, microseconds: leases run in real time.
     """
     order = (RESCORING.c.urgency, RESCORING.c.since)
-    return _claim(connection, RESCORING, RESCORING.c.lead_id, order, most, clock)
+    return _claim(connection, RESCORING, RESCORING.c.lead_id, order, most, now, clock)
 
 
-def claim_accounts(connection: Connection, most: int, clock: int) -> Claims:
+def claim_accounts(connection: Connection, most: int, now: int, clock: int) -> Claims:
     """Claim the accounts that have waited longest; see `claim_leads`."""
     key = RESCORING_ACCOUNTS.c.account_id
-    return _claim(connection, RESCORING_ACCOUNTS, key, (RESCORING_ACCOUNTS.c.since,), most, clock)
+    return _claim(connection, RESCORING_ACCOUNTS, key, (RESCORING_ACCOUNTS.c.since,), most, now, clock)
 
 
 def _claim(
-    connection: Connection, table: Table, key: Any, order: Sequence[Any], most: int, clock: int
-) -> dict[str, int]:
-    free = select(key, table.c.generation).where(table.c.claimed_until < clock).order_by(*order).limit(most)
+    connection: Connection, table: Table, key: Any, order: Sequence[Any], most: int, now: int, clock: int
+) -> Claims:
+    free = (
+        select(key, table.c.generation)
+        .where(table.c.claimed_until < clock, table.c.since <= now)
+        .order_by(*order)
+        .limit(most)
+    )
     if connection.dialect.name != "sqlite":  # which has one writer at a time
         free = free.with_for_update(skip_locked=True)
-    found = {row[0]: row.generation for row in connection.execute(free)}
-    _lease(connection, table, key, list(found), clock + LEASE)
+    found = Claims(clock + LEASE, {row[0]: row.generation for row in connection.execute(free)})
+    for part in parts(found.names):
+        connection.execute(table.update().where(key.in_(part)).values(claimed_until=found.until))
     return found
 
 
-def _lease(connection: Connection, table: Table, key: Any, names: Sequence[str], until: int) -> None:
-    for part in parts(names):
-        connection.execute(table.update().where(key.in_(part)).values(claimed_until=until))
-
-
 def held(connection: Connection, claims: Claims) -> set[str]:
-    """Return which claimed leads are still to be scored, and hold them until the end of the transaction.
+    """Return which claimed leads are still ours to write, and hold them until the end of the transaction.
 
-    Who was erased, merged or objects meanwhile is not among them: nothing may be written of them.
+    Who was erased, merged or objects meanwhile is not among them, nor what another process took over when our time
+    was up: nothing may be written of them.
     """
     found: set[str] = set()
-    for part in parts(sorted(claims)):
-        asked = select(RESCORING.c.lead_id).where(RESCORING.c.lead_id.in_(part)).order_by(RESCORING.c.lead_id)
+    for part in parts(claims.names):
+        asked = (
+            select(RESCORING.c.lead_id)
+            .where(RESCORING.c.lead_id.in_(part), RESCORING.c.claimed_until == claims.until)
+            .order_by(RESCORING.c.lead_id)
+        )
         if connection.dialect.name != "sqlite":
             asked = asked.with_for_update()
         found.update(connection.execute(asked).scalars())
     return found
 
 
-def finish_leads(connection: Connection, claims: Claims) -> None:
-    """Take scored leads off the list; those that changed meanwhile stay, free to be claimed."""
+def finish_leads(connection: Connection, claims: Claims, ahead: Mapping[str, int]) -> None:
+    """Take scored leads off the list; those that changed meanwhile stay, free to be claimed.
+
+    Parameters
+    ----------
+    connection : Connection
+    claims : Claims
+    ahead : mapping of str to int
+        Leads that have to be scored again from a time on, microseconds.
+    """
+    table = RESCORING.c
+    later = (
+        RESCORING.update()
+        .where(table.lead_id == bindparam("name"), table.claimed_until == claims.until)
+        .values(since=bindparam("from_then"), urgency=LEAD_CHANGED, claimed_until=0)
+    )
+    if ahead:
+        connection.execute(later, [{"name": name, "from_then": when + 1} for name, when in sorted(ahead.items())])
     _finish(connection, RESCORING, RESCORING.c.lead_id, claims)
 
 
@@ -88,13 +150,22 @@ def finish_accounts(connection: Connection, claims: Claims) -> None:
 def _finish(connection: Connection, table: Table, key: Any, claims: Claims) -> None:
     if not claims:
         return
-    done = table.delete().where(key == bindparam("name"), table.c.generation == bindparam("seen"))
-    connection.execute(done, [{"name": name, "seen": claims[name]} for name in sorted(claims)])
-    _lease(connection, table, key, sorted(claims), 0)
+    ours = table.c.claimed_until == claims.until
+    done = table.delete().where(key == bindparam("name"), table.c.generation == bindparam("seen"), ours)
+    connection.execute(done, [{"name": name, "seen": claims.generations[name]} for name in claims.names])
+    for part in parts(claims.names):
+        connection.execute(table.update().where(key.in_(part), ours).values(claimed_until=0))
 
 
-def put_account_on_list(connection: Connection, account_id: str, clock: int) -> None:
-    """List an account's leads whose score is older than the change: what it did concerns them all."""
+def postpone(connection: Connection, claims: Claims, names: Iterable[str], until: int) -> None:
+    """Leave leads that could not be scored alone for a while."""
+    for part in parts(sorted(names)):
+        ours = (RESCORING.c.lead_id.in_(part), RESCORING.c.claimed_until == claims.until)
+        connection.execute(RESCORING.update().where(*ours).values(claimed_until=until))
+
+
+def put_account_on_list(connection: Connection, account_id: str, now: int) -> None:
+    """List an account's leads whose score may not know of the change: what it did concerns them all."""
     since = select(RESCORING_ACCOUNTS.c.since).where(RESCORING_ACCOUNTS.c.account_id == account_id).scalar_subquery()
     old = (
         select(LEADS.c.lead_id)
@@ -103,15 +174,27 @@ def put_account_on_list(connection: Connection, account_id: str, clock: int) -> 
             LEADS.c.account_id == account_id,
             LEADS.c.merged_into.is_(None),
             LEADS.c.objected_at.is_(None),
-            or_(SCORES.c.lead_id.is_(None), SCORES.c.is_open & (SCORES.c.as_of <= since + 1)),
+            or_(SCORES.c.lead_id.is_(None), is_true(SCORES.c.is_open) & (SCORES.c.as_of <= since + _COMMITTED)),
         )
         .order_by(LEADS.c.lead_id)
     )
-    _put_on_list(connection, old, ACCOUNT_CHANGED, clock)
+    _put_on_list(connection, old, ACCOUNT_CHANGED, now)
 
 
-def sweep(connection: Connection, version: int, older_than: int, most: int, clock: int) -> int:
-    """List leads that another model scored, or that were scored too long ago; return how many, at most ``most``."""
+def note_version(connection: Connection, version: int) -> None:
+    """Write down which version scores are to be by: the one that was taken up last, by whichever process."""
+    new = upsert(connection, META)
+    kept = new.on_conflict_do_update(index_elements=["name"], set_={"value": new.excluded.value})
+    connection.execute(kept, [{"name": _VERSION, "value": str(version)}])
+
+
+def sweep(connection: Connection, version: int, older_than: int, most: int, now: int) -> int:
+    """List leads that another model scored, or that were scored too long ago; return how many, at most ``most``.
+
+    While two versions serve, only processes of the one that was taken up last list what the other scored: else both
+    would score all leads for ever.
+    """
+    wanted = connection.execute(select(META.c.value).where(META.c.name == _VERSION)).scalar_one_or_none()
     waiting = select(RESCORING.c.lead_id)
     other = or_(SCORES.c.model_version < version, SCORES.c.model_version > version)  # ranges, which an index knows
     other_model = select(SCORES.c.lead_id).where(other, SCORES.c.lead_id.not_in(waiting))
@@ -119,14 +202,14 @@ def sweep(connection: Connection, version: int, older_than: int, most: int, cloc
         is_true(SCORES.c.is_open), SCORES.c.as_of < older_than, SCORES.c.lead_id.not_in(waiting)
     )
     listed = 0
-    for found in (other_model, old):
+    for found in (other_model, old) if wanted in (None, str(version)) else (old,):
         if listed < most:
-            listed += _put_on_list(connection, found.limit(most - listed), TIME_PASSED, clock)
+            listed += _put_on_list(connection, found.limit(most - listed), TIME_PASSED, now)
     return listed
 
 
-def _put_on_list(connection: Connection, leads: Select[tuple[str]], urgency: int, clock: int) -> int:
-    found = leads.add_columns(literal(urgency), literal(clock), literal(0), literal(0))
+def _put_on_list(connection: Connection, leads: Select[tuple[str]], urgency: int, now: int) -> int:
+    found = leads.add_columns(literal(urgency), literal(now), literal(0), literal(0))
     new = upsert(connection, RESCORING).from_select(
         ["lead_id", "urgency", "since", "generation", "claimed_until"], found.where(literal(1) == 1)
     )

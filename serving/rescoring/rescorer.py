@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from leadlight.core.clock import DAY, Clock, to_micros
 from leadlight.serving.champion import Champion
 from leadlight.serving.ledger.idempotency import forget_old_keys
-from leadlight.serving.ledger.reading import Known, read_known
+from leadlight.serving.ledger.reading import Known, ahead_of, read_known
 from leadlight.serving.rescoring import claims as lists
 from leadlight.serving.rescoring.metrics import RescoringMetrics
 from leadlight.serving.rescoring.scoring import Fresh, looks_at_accounts, score_known
@@ -34,6 +34,9 @@ _PAUSE: Final = 0.5
 
 _AFTER_TROUBLE: Final = 2.0
 _HOUSEKEEPING: Final = 600.0
+_LEFT_ALONE: Final = 600_000_000
+"""How long a lead that can't be scored is left alone, microseconds: it may be told better, or another model come."""
+
 _LOOKED: Final = 2.0
 """Seconds after which it counts anew what waits."""
 
@@ -76,6 +79,7 @@ class Rescorer:
         self._stopping = False
         self._cleaned = self._looked = 0.0
         self.metrics = RescoringMetrics(clock)
+        self._version: int | None = None
         self._thread: Thread | None = None
 
     def start(self) -> None:
@@ -136,29 +140,33 @@ class Rescorer:
 
     def _score_some(self, scorer: Scorer) -> bool:
         with self._database.writing() as connection:
-            claimed = lists.claim_leads(connection, _AT_ONCE, self._machine())
+            claimed = lists.claim_leads(connection, _AT_ONCE, self._now(), self._machine())
         if not claimed:
             return False
         as_of = self._now() + 1  # what was told this very microsecond counts
         with self._database.reading() as connection:
-            known = read_known(connection, sorted(claimed), as_of, colleagues=looks_at_accounts(scorer))
-        fresh = self._scored(scorer, known, as_of)
+            known = read_known(connection, claimed.names, as_of, colleagues=looks_at_accounts(scorer))
+            ahead = ahead_of(connection, claimed.names, as_of)
+            fresh, failed = self._scored(scorer, known, as_of)
+            news = self._teller.prepare(connection, scorer, fresh, self._now()) if self._teller else []
         with self._database.writing() as connection:
             still = lists.held(connection, claimed)
-            fresh = [one for one in fresh if one.lead_id in still]
-            write_scores(connection, scorer, fresh)
-            told = self._teller.tell(connection, scorer, fresh, self._now()) if self._teller else 0
-            lists.finish_leads(connection, claimed)
+            write_scores(connection, scorer, [one for one in fresh if one.lead_id in still])
+            told = self._teller.tell(connection, news, still, self._now()) if self._teller else 0
+            lists.postpone(connection, claimed, failed, self._machine() + _LEFT_ALONE)
+            lists.finish_leads(connection, claimed, ahead)
         if told:
             self._told()
         return True
 
-    def _scored(self, scorer: Scorer, known: Known, as_of: int) -> list[Fresh]:
+    def _scored(self, scorer: Scorer, known: Known, as_of: int) -> tuple[list[Fresh], list[str]]:
+        """Return scores, and the leads that could not be scored."""
         try:
-            return score_known(scorer, known, as_of)
+            return score_known(scorer, known, as_of), []
         except Exception:
             _log.exception("%d leads could not be scored together; each is tried alone", known.asked)
         fresh: list[Fresh] = []
+        failed: list[str] = []
         for lead in known.leads[: known.asked]:
             alone = Known([lead, *(one for one in known.leads if one is not lead)], 1)
             alone.activities, alone.stage_changes = known.activities, known.stage_changes
@@ -167,20 +175,25 @@ class Rescorer:
                 fresh += score_known(scorer, alone, as_of)
             except Exception:  # it keeps its score before, and is named by nothing but the log's count
                 _log.exception("a lead could not be scored")
-        return fresh
+                failed.append(lead["lead_id"])
+        return fresh, failed
 
     def _list_accounts(self, scorer: Scorer) -> bool:
         with self._database.writing() as connection:
-            claimed = lists.claim_accounts(connection, _ACCOUNTS_AT_ONCE, self._machine())
+            claimed = lists.claim_accounts(connection, _ACCOUNTS_AT_ONCE, self._now(), self._machine())
             if looks_at_accounts(scorer):
-                for account_id in sorted(claimed):
-                    lists.put_account_on_list(connection, account_id, self._machine())
+                for account_id in claimed.names:
+                    lists.put_account_on_list(connection, account_id, self._now())
             lists.finish_accounts(connection, claimed)
         return bool(claimed)
 
     def _sweep(self, scorer: Scorer) -> int:
         with self._database.writing() as connection:
-            return lists.sweep(connection, scorer.version, self._now() - DAY, _SWEPT, self._machine())
+            if scorer.version != self._version:
+                lists.note_version(connection, scorer.version)
+            listed = lists.sweep(connection, scorer.version, self._now() - DAY, _SWEPT, self._now())
+        self._version = scorer.version
+        return listed
 
     def _look(self) -> None:
         if self._seconds() - self._looked >= _LOOKED:

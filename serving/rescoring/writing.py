@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from leadlight.serving.outbox.payload import score_changed
 from leadlight.serving.reasons import why_of
 from leadlight.serving.rescoring.scoring import Fresh, packed
-from leadlight.serving.scorer import Scorer
+from leadlight.serving.scorer import Answer, Scorer
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.outbox_table import enqueue
 from leadlight.serving.store.receipt_table import insert_receipts
+from leadlight.serving.store.receipts import Slip
 from leadlight.serving.store.schema import SCORES
 from leadlight.serving.store.sql import parts, upsert
 
-__all__ = ["Teller", "write_scores"]
+__all__ = ["News", "Teller", "write_scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A score that the CRM is to be told of, with its receipt.
+
+    Attributes
+    ----------
+    fresh : Fresh
+    before : tuple of (int or None, str or None)
+        Score and band that it was told last.
+    slip : Slip
+    payload : mapping
+    """
+
+    fresh: Fresh
+    before: tuple[int | None, str | None]
+    slip: Slip
+    payload: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +55,65 @@ class Teller:
     step: int
     ids: ReceiptIds
 
-    def tell(self, connection: Connection, scorer: Scorer, fresh: Sequence[Fresh], now: int) -> int:
-        """Put messages into the outbox, each with the receipt of its score; return how many."""
+    def prepare(self, connection: Connection, scorer: Scorer, fresh: Sequence[Fresh], now: int) -> list[News]:
+        """Put in words what is to be told; that takes long, so nobody who writes should wait for it."""
         told = _told(connection, [one.lead_id for one in fresh])
-        news = [one for one in fresh if one.is_open and self._is_news(one, told[one.lead_id])]
-        if not news:
-            return 0
+        news = [one for one in fresh if one.is_open and self._is_news(one, told.get(one.lead_id, _NOTHING))]
         answers = scorer.explain_each([(one.row, one.lead_id, one.as_of) for one in news])
-        slips = [scorer.slip(answer, self.ids.next(), now) for answer in answers]
-        insert_receipts(connection, slips)
-        for one, answer, slip in zip(news, answers, slips, strict=True):
-            score, band = told[one.lead_id]
-            payload = score_changed(
-                at=now,
-                lead_id=one.lead_id,
-                score=one.score,
-                band=one.band,
-                grade=answer.grade,
-                previous_score=score,
-                previous_band=band,
-                receipt_id=slip.receipt_id,
-                why=[reason.text for reason in why_of(answer.reasons)],
-                model_version=scorer.version,
-            )
-            enqueue(connection, one.lead_id, payload, now)
+        return [
+            self._news(scorer, one, answer, told.get(one.lead_id, _NOTHING), now)
+            for one, answer in zip(news, answers, strict=True)
+        ]
+
+    def tell(self, connection: Connection, news: Sequence[News], written: Collection[str], now: int) -> int:
+        """Put messages into the outbox, each with the receipt of its score; return how many.
+
+        Parameters
+        ----------
+        connection : Connection
+            In which the scores have been written.
+        news : sequence of News
+        written : collection of str
+            Leads whose score was written; another's is told by who wrote it.
+        now : int
+            Microseconds.
+        """
+        told = _told(connection, [one.fresh.lead_id for one in news])
+        still = [one for one in news if one.fresh.lead_id in written and told[one.fresh.lead_id] == one.before]
+        insert_receipts(connection, [one.slip for one in still])
+        for one in still:
+            enqueue(connection, one.fresh.lead_id, one.payload, now)
             connection.execute(
                 SCORES.update()
-                .where(SCORES.c.lead_id == one.lead_id)
-                .values(told_score=one.score, told_band=one.band, receipt_id=slip.receipt_id)
+                .where(SCORES.c.lead_id == one.fresh.lead_id)
+                .values(told_score=one.fresh.score, told_band=one.fresh.band, receipt_id=one.slip.receipt_id)
             )
-        return len(news)
+        return len(still)
 
     def _is_news(self, fresh: Fresh, told: tuple[int | None, str | None]) -> bool:
         score, band = told
         return score is None or band != fresh.band or abs(fresh.score - score) >= self.step
+
+    def _news(
+        self, scorer: Scorer, fresh: Fresh, answer: Answer, before: tuple[int | None, str | None], now: int
+    ) -> News:
+        slip = scorer.slip(answer, self.ids.next(), now)
+        payload = score_changed(
+            at=now,
+            lead_id=fresh.lead_id,
+            score=fresh.score,
+            band=fresh.band,
+            grade=answer.grade,
+            previous_score=before[0],
+            previous_band=before[1],
+            receipt_id=slip.receipt_id,
+            why=[reason.text for reason in why_of(answer.reasons)],
+            model_version=scorer.version,
+        )
+        return News(fresh, before, slip, payload)
+
+
+_NOTHING: Final = (None, None)
 
 
 def _told(connection: Connection, lead_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
@@ -79,7 +125,7 @@ def _told(connection: Connection, lead_ids: Sequence[str]) -> dict[str, tuple[in
 
 
 def write_scores(connection: Connection, scorer: Scorer, fresh: Sequence[Fresh]) -> None:
-    """Write scores over those before; a score that was shown keeps its receipt elsewhere."""
+    """Write scores over older ones; a score that was shown keeps its receipt elsewhere."""
     if not fresh:
         return
     rows = [
@@ -101,4 +147,5 @@ def write_scores(connection: Connection, scorer: Scorer, fresh: Sequence[Fresh])
     ]
     new = upsert(connection, SCORES)
     written = {name: new.excluded[name] for name in rows[0] if name != "lead_id"}
-    connection.execute(new.on_conflict_do_update(index_elements=["lead_id"], set_=written), rows)
+    newer = SCORES.c.as_of <= new.excluded.as_of
+    connection.execute(new.on_conflict_do_update(index_elements=["lead_id"], set_=written, where=newer), rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, select
@@ -24,10 +24,18 @@ class ReceiptTable:
     Parameters
     ----------
     database : Database
+    barred : callable, optional
+        Takes a connection and lead ids; returns those that were erased or object, each with the name under which an
+        emptied receipt of theirs is kept.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        barred: Callable[[Connection, Collection[str]], Mapping[str, str]] = lambda _connection, _ids: {},
+    ) -> None:
         self._database = database
+        self._barred = barred
 
     def open(self) -> None:
         """Open the database; see `leadlight.serving.store.database.Database.open`."""
@@ -37,7 +45,7 @@ class ReceiptTable:
         """Write receipts in one transaction; when this returns they survive a crash."""
         if receipts:
             with self._database.writing() as writer:
-                insert_receipts(writer, receipts)
+                self._insert(writer, receipts)
 
     def add_missing(self, receipts: Sequence[Slip]) -> int:
         """Write those receipts that are not there yet, in one transaction; return how many."""
@@ -46,8 +54,17 @@ class ReceiptTable:
         with self._database.writing() as writer:
             there = _there(writer, [receipt.receipt_id for receipt in receipts])
             new = {receipt.receipt_id: receipt for receipt in receipts if receipt.receipt_id not in there}
-            insert_receipts(writer, list(new.values()))
+            self._insert(writer, list(new.values()))
         return len(new)
+
+    def _insert(self, writer: Connection, receipts: Sequence[Slip]) -> None:
+        """Write receipts; of who was erased or objected while the score was under way nothing is kept but the score."""
+        insert_receipts(writer, receipts)
+        for lead_id, name in self._barred(writer, {receipt.lead_id for receipt in receipts}).items():
+            theirs = [receipt for receipt in receipts if receipt.lead_id == lead_id]
+            emptied = {RECEIPTS.c.text: "", RECEIPTS.c.lead_id: name, RECEIPTS.c.erased_at: RECEIPTS.c.made_at}
+            for part in parts([receipt.receipt_id for receipt in theirs]):
+                writer.execute(RECEIPTS.update().where(RECEIPTS.c.receipt_id.in_(part)).values(emptied))
 
     def get(self, receipt_id: str) -> Receipt | ErasedReceipt | None:
         """Return a receipt or what is left of it, or None if there is none of this id."""

@@ -72,14 +72,16 @@ class Spool:
         """Take out the receipts of leads; return how many."""
         if not self.waiting:
             return 0
-        with self._locked() as file:
-            receipts = list(_read(file))
-            kept = [receipt for receipt in receipts if receipt.lead_id not in lead_ids]
-            if len(kept) < len(receipts):
-                file.truncate(0)
-                file.write(b"".join(receipt.text.encode() + b"\n" for receipt in kept))
-                _sync(file)
-        return len(receipts) - len(kept)
+        forgotten = 0
+        with self._locked() as file, self._path.open("r+b") as same:  # the other one can only append
+            for start, line in list(_lines(file)):
+                slip = _slip(line)
+                if slip is not None and slip.lead_id in lead_ids:
+                    same.seek(start)
+                    same.write(b" " * len(line.rstrip(b"\n")))  # in place: a crash in between harms no other line
+                    forgotten += 1
+            _sync(same)
+        return forgotten
 
     def find(self, receipt_id: str) -> Receipt | None:
         """Return a waiting receipt, or None."""
@@ -101,13 +103,27 @@ class Spool:
 
 
 def _read(file: BinaryIO) -> Iterator[Slip]:
-    """Yield the receipts; a line torn by a crash was never acknowledged and is passed over."""
+    """Yield the receipts; a line torn by a crash was never acknowledged and is passed over, as a blank one is."""
+    for _, line in _lines(file):
+        slip = _slip(line)
+        if slip is not None:
+            yield slip
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield each line and where it starts."""
     file.seek(0)
+    start = 0
     for line in file:
-        try:
-            yield Slip.of(line.decode().rstrip("\n"))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            continue
+        yield start, line
+        start += len(line)
+
+
+def _slip(line: bytes) -> Slip | None:
+    try:
+        return Slip.of(line.decode().rstrip("\n"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
 
 
 def _end_torn_line(file: BinaryIO) -> None:

@@ -23,10 +23,13 @@ from leadlight.serving.ledger.reading import read_known
 from leadlight.serving.ledger.stale import TIME_PASSED
 from leadlight.serving.rescoring import claims
 from leadlight.serving.rescoring.rescorer import Rescorer
-from leadlight.serving.rescoring.scoring import unpacked
+from leadlight.serving.rescoring.scoring import score_known, unpacked
+from leadlight.serving.rescoring.writing import write_scores
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.schema import LEADS, RECEIPTS, RESCORING, RESCORING_ACCOUNTS, SCORES
 from waiting import wait_for
+
+NOW = to_micros(START)
 
 
 def scores_of(crm: TestClient) -> dict[str, Any]:
@@ -164,7 +167,7 @@ def test_a_killed_process_delays_its_leads_and_drops_none(
     database: Any, told: Any, model: TrainedModel, clock: Clock
 ) -> None:
     with database.writing() as connection:
-        assert len(claims.claim_leads(connection, 10, 1)) == 3  # and then it is killed
+        assert len(claims.claim_leads(connection, 10, NOW, 1).names) == 3  # and then it is killed
     early, late = rescorer(database, model, clock, at=20), rescorer(database, model, clock, at=40)
     early.turn()
     with database.reading() as connection:
@@ -178,21 +181,21 @@ def test_a_killed_process_delays_its_leads_and_drops_none(
 
 def test_two_never_score_the_same_lead_at_once(database: Any, told: Any) -> None:
     with database.writing() as connection:
-        first = claims.claim_leads(connection, 2, 1)
+        first = claims.claim_leads(connection, 2, NOW, 1)
     with database.writing() as connection:
-        second = claims.claim_leads(connection, 2, 1)
-    assert len(first) == 2
-    assert len(second) == 1
-    assert not first.keys() & second.keys()
+        second = claims.claim_leads(connection, 2, NOW, 1)
+    assert len(first.names) == 2
+    assert len(second.names) == 1
+    assert not set(first.names) & set(second.names)
 
 
 def test_what_changes_while_it_is_scored_is_scored_again(database: Any, told: Any, clock: Clock) -> None:
     with database.writing() as connection:
-        claimed = claims.claim_leads(connection, 10, 1)
+        claimed = claims.claim_leads(connection, 10, NOW, 1)
         told.put_lead(connection, {"lead_id": "L-1", "owner_id": "O"}, to_micros(clock.now()))
-        claims.finish_leads(connection, claimed)
+        claims.finish_leads(connection, claimed, {})
         assert connection.execute(select(RESCORING.c.lead_id)).scalars().all() == ["L-1"]
-        assert list(claims.claim_leads(connection, 10, 1)) == ["L-1"]  # and at once
+        assert claims.claim_leads(connection, 10, NOW, 1).names == ["L-1"]  # and at once
 
 
 def test_nothing_is_written_of_who_was_erased_meanwhile(
@@ -255,9 +258,9 @@ def test_a_sweep_takes_a_few_at_a_time(database: Any, told: Any, model: TrainedM
         pass
     now = clock.later(hours=30)
     with database.writing() as connection:
-        assert claims.sweep(connection, 7, now - DAY, 2, 1) == 2
-        assert claims.sweep(connection, 7, now - DAY, 2, 1) == 1
-        assert claims.sweep(connection, 7, now - DAY, 2, 1) == 0
+        assert claims.sweep(connection, 7, now - DAY, 2, now) == 2
+        assert claims.sweep(connection, 7, now - DAY, 2, now) == 1
+        assert claims.sweep(connection, 7, now - DAY, 2, now) == 0
         urgencies = connection.execute(select(RESCORING.c.urgency)).scalars().all()
     assert urgencies == [TIME_PASSED] * 3
 
@@ -304,3 +307,96 @@ def test_receipts_are_made_when_scores_are_shown_and_once(crm: TestClient) -> No
     for item in first:
         receipt = crm.get(f"/v1/receipts/{item['receipt_id']}").json()
         assert (receipt["lead_id"], receipt["score"]) == (item["lead_id"], item["score"])
+
+
+def test_a_claim_that_ran_out_writes_nothing_and_takes_nothing_off_the_list(database: Any, told: Any) -> None:
+    """A process was held up; meanwhile another scored the leads, and one of them changed again."""
+    lease = claims.LEASE
+    with database.writing() as connection:
+        late = claims.claim_leads(connection, 10, NOW, 1)
+    with database.writing() as connection:
+        claims.finish_leads(connection, claims.claim_leads(connection, 10, NOW, 2 + lease), {})
+        told.put_lead(connection, {"lead_id": "L-1", "owner_id": "O"}, NOW)
+    with database.writing() as connection:
+        assert claims.held(connection, late) == set()
+        claims.finish_leads(connection, late, {})
+        assert connection.execute(select(RESCORING.c.lead_id)).scalars().all() == ["L-1"]
+
+
+def test_older_facts_never_take_the_place_of_newer_ones(
+    database: Any, told: Any, model: TrainedModel, clock: Clock
+) -> None:
+    scorer = Scorer(model, 7)
+    with database.writing() as connection:
+        newer = score_known(scorer, read_known(connection, ["L-0"], NOW + 9), NOW + 9)
+        older = score_known(scorer, read_known(connection, ["L-0"], NOW + 5), NOW + 5)
+        for fresh in (newer, older):
+            write_scores(connection, scorer, fresh)
+        assert connection.execute(select(SCORES.c.as_of)).scalars().all() == [NOW + 9]
+
+
+def test_what_a_clock_ahead_of_ours_tells_is_scored_when_its_time_has_come(
+    database: Any, told: Any, model: TrainedModel, clock: Clock
+) -> None:
+    soon = NOW + 60_000_000
+    with database.writing() as connection:
+        told.put_lead(connection, {"lead_id": "new", "created_at": soon}, NOW)
+        event = {"lead_id": "L-1", "type": "demo_request", "occurred_at": soon}
+        told.add_events(connection, "activities", [event], NOW)
+    worker = rescorer(database, model, clock)
+
+    def scores() -> dict[str, int]:
+        while worker.turn():
+            pass
+        with database.reading() as connection:
+            return {row.lead_id: row.as_of for row in connection.execute(select(SCORES))}
+
+    before = scores()
+    assert set(before) == {"L-0", "L-1", "L-2"}
+    clock.later(minutes=2)
+    after = scores()
+    assert after["new"] > soon
+    assert after["L-1"] > soon > before["L-1"]
+    with database.reading() as connection:
+        assert connection.execute(select(RESCORING)).all() == []
+
+
+def test_two_versions_at_one_store_do_not_score_for_ever(
+    database: Any, told: Any, model: TrainedModel, clock: Clock
+) -> None:
+    workers = []
+    for version in (7, 8):
+        champion = Champion(lambda version=version: (model, version))
+        champion.load()
+        workers.append(Rescorer(database, champion, clock, seconds=lambda: 1.0))
+    for worker in workers:
+        while worker.turn():
+            pass
+    assert not any(worker.turn() for _ in range(3) for worker in workers)
+    with database.reading() as connection:
+        assert set(connection.execute(select(SCORES.c.model_version)).scalars()) == {8}
+
+
+def test_a_lead_that_can_t_be_scored_is_left_alone_for_a_while(
+    database: Any, told: Any, model: TrainedModel, clock: Clock
+) -> None:
+    now = [1.0]
+    champion = Champion(lambda: (model, 7))
+    champion.load()
+    worker = Rescorer(database, champion, clock, seconds=lambda: now[0])
+    while worker.turn():
+        pass
+    with database.writing() as connection:
+        connection.execute(update(LEADS).where(LEADS.c.lead_id == "L-1").values(attributes='["no", "mapping"]'))
+        connection.execute(update(SCORES).values(model_version=6))
+    turns = 0
+    while worker.turn():
+        turns += 1
+        assert turns < 10
+    with database.writing() as connection:
+        connection.execute(update(LEADS).where(LEADS.c.lead_id == "L-1").values(attributes="{}"))
+    now[0] += 700.0
+    while worker.turn():
+        pass
+    with database.reading() as connection:
+        assert set(connection.execute(select(SCORES.c.model_version)).scalars()) == {7}

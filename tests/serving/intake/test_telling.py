@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from crm import START, Clock, activity, count, known_at, rows, settle, tell
-from leadlight.core.artifact import TrainedModel
+from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.clock import to_micros
 from leadlight.core.settings import Settings
 from leadlight.serving.store.database import Database
+from leadlight.serving.store.receipt_table import ReceiptTable
+from leadlight.serving.store.receipts import Slip
 from leadlight.serving.store.schema import ACTIVITIES, ERASURES, LEADS, RECEIPTS, STAGE_CHANGES
+from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from waiting import wait_for
 
 
@@ -292,3 +296,106 @@ def test_events_that_wait_for_a_lead_can_be_shown_and_erased_too(crm: TestClient
     assert count(crm, ACTIVITIES) == 0
     assert tell(crm, activity("never-told")).json()["errors"][0]["rule"] == "erased"
     assert crm.delete("/v1/leads/nobody").status_code == 404
+
+
+def test_of_two_words_on_one_instant_the_later_counts(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={"created_at": "2026-11-01T00:00:00Z"})
+    for size in (1, 2, 1):
+        told = {"occurred_at": "2026-11-20T00:00:00Z", "attributes": {"size": size}}
+        assert crm.put("/v1/leads/L-1", json=told).json()["outcome"] == "changed"
+        clock.later(minutes=1)
+    assert crm.get("/v1/leads/L-1").json()["attributes"] == {"size": 1.0}
+
+
+def test_a_stage_told_again_after_a_merge_is_not_doubled(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/old", json={"created_at": "2026-09-01T00:00:00Z"})
+    crm.put("/v1/leads/new", json={"created_at": "2026-11-01T00:00:00Z"})
+    stages = [
+        {"lead_id": "old", "stage": "mql", "occurred_at": "2026-10-01T00:00:00Z"},
+        {"lead_id": "old", "stage": "engaged", "occurred_at": "2026-09-20T00:00:00Z", "change_id": "S-1"},
+    ]
+    crm.post("/v1/stage-changes", json={"stage_changes": stages})
+    crm.post("/v1/leads/old/merge", json={"into": "new"})
+    again = crm.post("/v1/stage-changes", json={"stage_changes": stages}).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 2)
+    assert len(known_at(crm, "new", clock.later(hours=1)).stage_changes) == 2
+
+
+def test_past_moments_keep_their_colleagues(crm: TestClient, clock: Clock) -> None:
+    for lead_id in ("stays", "moves", "gone", "objects"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z", "account_id": "A"})
+    before = clock.later(hours=1)
+    crm.put("/v1/leads/moves", json={"account_id": "B"})
+    crm.post("/v1/leads/gone/merge", json={"into": "moves"})
+    crm.put("/v1/leads/objects/objection")
+    after = clock.later(hours=1)
+    seen = [sorted(lead["lead_id"] for lead in known_at(crm, "stays", when).leads) for when in (before, after)]
+    assert seen == [["gone", "moves", "objects", "stays"], ["stays"]]
+
+
+def test_who_was_scored_from_a_request_alone_can_be_forgotten_and_object(crm: TestClient) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.post("/v1/score", json={"lead": {"lead_id": lead_id, "created_at": "2026-11-01T00:00:00Z"}})
+    assert crm.delete("/v1/leads/L-1").json()["receipts"] == 1
+    assert crm.put("/v1/leads/L-2/objection").json() == {"lead_id": "L-2", "objected": True}
+    assert [row.text for row in rows(crm, select(RECEIPTS.c.text))] == ["", ""]
+    for lead_id, status in (("L-1", 410), ("L-2", 409)):
+        asked = {"lead": {"lead_id": lead_id, "created_at": "2026-11-01T00:00:00Z"}}
+        assert crm.post("/v1/score", json=asked).status_code == status
+
+
+def test_a_score_that_was_under_way_when_a_person_was_erased_keeps_nothing(crm: TestClient, url: str) -> None:
+    """Its receipt is written after the erasure: by this process, by another, or from a spool."""
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z"})
+    desk = crm.app.state.desk
+    scorer = desk.champion.scorer
+    slips = {}
+    for lead_id in ("L-1", "L-2"):
+        row = encode_values(scorer.model.catalog, {})
+        slips[lead_id] = scorer.slip(scorer.explain(row, lead_id, 1), desk.ids.next(), 1)
+    crm.delete("/v1/leads/L-1")
+    crm.put("/v1/leads/L-2/objection")
+    table = ReceiptTable(desk.memory.database, desk.memory.barred.kept_as)
+    table.add([slips["L-1"]])
+    table.add_missing([slips["L-2"]])
+    kept = rows(crm, select(RECEIPTS.c.receipt_id, RECEIPTS.c.text, RECEIPTS.c.lead_id))
+    assert {row.receipt_id for row in kept} == {slip.receipt_id for slip in slips.values()}
+    assert [row.text for row in kept] == ["", ""]
+    assert "L-1" not in {row.lead_id for row in kept}
+    for slip in slips.values():
+        assert crm.get(f"/v1/receipts/{slip.receipt_id}").status_code == 410
+
+
+def test_an_erasure_and_the_loading_of_the_spool_do_not_wait_for_each_other(
+    crm: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z"})
+    desk = crm.app.state.desk
+    scorer = desk.champion.scorer
+    slips = [
+        scorer.slip(scorer.explain(encode_values(scorer.model.catalog, {}), lead_id, 1), desk.ids.next(), 1)
+        for lead_id in ("L-1", "L-2")
+    ]
+    spool = Spool(tmp_path / SPOOL_FILE)
+    spool.add(slips)
+    reached, go_on = Event(), Event()
+
+    def slowly(found: list[Slip]) -> None:
+        reached.set()
+        assert go_on.wait(30)
+        ReceiptTable(desk.memory.database, desk.memory.barred.kept_as).add_missing(found)
+
+    loading = Thread(target=spool.empty_into, args=(slowly,))
+    erasing = Thread(target=crm.delete, args=("/v1/leads/L-1",))
+    loading.start()
+    assert reached.wait(30)
+    erasing.start()
+    wait_for(lambda: count(crm, ERASURES) == 1)
+    go_on.set()
+    for thread in (loading, erasing):
+        thread.join(30)
+        assert not thread.is_alive()
+    texts = {row.receipt_id: row.text for row in rows(crm, select(RECEIPTS.c.receipt_id, RECEIPTS.c.text))}
+    assert texts == {slips[0].receipt_id: "", slips[1].receipt_id: slips[1].text}
