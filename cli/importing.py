@@ -44,6 +44,11 @@ def import_(data: DataOption, mapping: MappingOption = None, as_json: JsonOption
         counts = import_history(database, secret, history, now=now, progress=_Progress())
     found = asdict(counts)
     screen.table("Imported", ("what", "rows"), [(name.replace("_", " "), f"{n:,}") for name, n in found.items()])
+    if counts.differing:
+        screen.note(
+            f"Note: {counts.differing:,} leads that the store knew already have another account, owner or attribute here; "
+            "they stay as they are. Tell what changed with PUT /v1/leads/ID."
+        )
     copied = _copy_agreement(data, setting)
     if as_json:
         screen.emit({**found, "agreement_copied": copied, "seconds": steps.seconds})

@@ -69,6 +69,9 @@ class Counts:
         Rows that were there already.
     skipped_erased : int
         Rows of leads that were erased; they are not taken in.
+    differing : int
+        Of the duplicates: leads that the store knows with another account, owner or attribute. They stay as they are,
+        for nobody can tell which of the two is the newer; what changed is told by PUT.
     """
 
     leads: int = 0
@@ -77,6 +80,7 @@ class Counts:
     attribute_changes: int = 0
     duplicates: int = 0
     skipped_erased: int = 0
+    differing: int = 0
 
     def add(self, more: Self) -> None:
         """Count more rows."""
@@ -272,6 +276,7 @@ class _Import:
         colleagues = _accounts_there(connection, {row["account_id"] for row in new} - {None})
         insert_many(connection, LEADS, new)
         counts.leads = len(new)
+        counts.differing = _count_differing(connection, part.leads)
         touched = {row["lead_id"] for row in new}
         for name, rows in part.events.items():
             added = self._add_events(connection, name, rows, persons)
@@ -410,6 +415,21 @@ def _looks_personal(history: History, name: str) -> bool:
 
 def _is_there(persons: Persons, lead_id: str) -> bool:
     return persons.is_known(lead_id) or persons.current[lead_id] != lead_id
+
+
+def _count_differing(connection: Connection, told: list[Row]) -> int:
+    """Return how many leads the store holds otherwise than an export says; those just taken in are the same."""
+    said = {row["lead_id"]: row for row in told}
+    differing = 0
+    for part in parts(sorted(said)):
+        columns = (LEADS.c.lead_id, LEADS.c.account_id, LEADS.c.owner_id, LEADS.c.attributes)
+        for lead_id, account_id, owner_id, attributes in connection.execute(
+            select(*columns).where(LEADS.c.lead_id.in_(part))
+        ):
+            row = said[lead_id]
+            here = (account_id, owner_id, json.loads(attributes))
+            differing += here != (row["account_id"], row["owner_id"], json.loads(row["attributes"]))
+    return differing
 
 
 def _accounts_there(connection: Connection, accounts: set[Any]) -> set[str | None]:
