@@ -46,8 +46,8 @@ def import_(data: DataOption, mapping: MappingOption = None, as_json: JsonOption
     screen.table("Imported", ("what", "rows"), [(name.replace("_", " "), f"{n:,}") for name, n in found.items()])
     if counts.differing:
         screen.note(
-            f"Note: {counts.differing:,} leads that the store knew already have another account, owner or attribute here; "
-            "they stay as they are. Tell what changed with PUT /v1/leads/ID."
+            f"Note: {counts.differing:,} leads that the store knew have another account, owner or attribute here; they "
+            "stay as they are. Tell what changed with PUT /v1/leads/ID."
         )
     copied = _copy_agreement(data, setting)
     if as_json:
