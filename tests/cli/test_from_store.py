@@ -61,8 +61,8 @@ def test_an_agreement_that_is_there_stays(run, folder, tmp_path):
     assert "stays as it is" in " ".join(done.stderr.split())
 
 
-def test_the_store_and_the_folder_give_the_same_model(run, folder, imported, tmp_path):
-    """The same history gives the same figures, whichever way it came."""
+def test_the_store_and_the_folder_give_the_same_verdict(run, folder, imported, tmp_path):
+    """The same history ends in the same verdict, whichever way it came; the rows stand in another order."""
     home, _ = imported
     ours = run("train", "--from-store", "--json", home=home)
     theirs = run("train", "--data", folder, "--json", home=tmp_path)
