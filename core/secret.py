@@ -12,6 +12,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from leadlight.core.disk import sync
 from leadlight.core.errors import UsageError
 from leadlight.core.settings import Settings
 
@@ -93,18 +94,9 @@ def _make(path: Path) -> None:
             os.link(written, path)
         except FileExistsError:
             return
-        _sync_folder(path.parent)
+        sync(path.parent)  # a secret that a crash took away would void all that was signed with it
     finally:
         written.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put the new name on the disk too: a secret that a crash took away would void all that was signed with it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> bytes:

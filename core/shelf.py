@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import filecmp
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from leadlight.core import artifact
+from leadlight.core.disk import sync
 from leadlight.core.errors import ModelContractError, NothingThere
 from leadlight.core.settings import Settings
 
@@ -83,7 +83,7 @@ class Shelf:
                 if len(self.folders(version)) == len(there):
                     raise
                 continue
-            _sync(self._root)
+            sync(self._root)
             return True
 
     def load(self, version: int) -> artifact.TrainedModel:
@@ -158,14 +158,5 @@ def _refuse_another(folder: Path, version: int) -> None:
 
 def _write_through(folder: Path) -> None:
     for path in folder.iterdir():
-        _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    """Write a file, or a folder's entries, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync(path)
+    sync(folder)

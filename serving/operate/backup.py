@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.clock import Clock, to_micros
+from leadlight.core.disk import sync
 from leadlight.core.errors import Unavailable
 from leadlight.core.settings import Settings
 from leadlight.core.shelf import Shelf
@@ -113,11 +114,7 @@ def _whole(out: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    folder = os.open(out.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(out.parent)
 
 
 def _write(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from leadlight.core.disk import sync
 from leadlight.core.errors import BrokenBackup, UsageError
 from leadlight.core.settings import Settings
 from leadlight.core.shelf import Shelf
@@ -58,7 +59,7 @@ class StagedFiles:
             fresh.rename(place)
         if self.has(SECRET):
             (self._folder / SECRET).replace(self._settings.home_path / SECRET)
-        _sync(self._settings.home_path)
+        sync(self._settings.home_path)
 
 
 @contextmanager
@@ -94,7 +95,7 @@ def _write(archive: Archive, member: Member, path: Path) -> None:
             file.write(part)
         file.flush()
         os.fsync(file.fileno())
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _refuse_to_lose(manifest: Manifest, settings: Settings) -> None:
@@ -115,11 +116,3 @@ def _refuse_to_lose(manifest: Manifest, settings: Settings) -> None:
                         f"{secret} is another one than the backup's. Name another LEADLIGHT_HOME, or give it up with "
                         "--replace."
                     )
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
