@@ -16,7 +16,7 @@ from leadlight.core.disk import sync
 from leadlight.core.errors import UsageError
 from leadlight.core.settings import Settings
 
-__all__ = ["SECRET_FILE", "keyed", "secret_of"]
+__all__ = ["SECRET_FILE", "keyed", "known_secret", "secret_of"]
 
 SECRET_FILE: Final = "secret.key"
 """In the home: the secret as hex digits."""
@@ -45,12 +45,32 @@ def secret_of(settings: Settings) -> bytes:
     OSError
         If it can be neither read nor made.
     """
+    found = known_secret(settings)
+    if found is not None:
+        return found
+    path = settings.home_path / SECRET_FILE
+    _make(path)
+    return _read(path)
+
+
+def known_secret(settings: Settings) -> bytes | None:
+    """Return the secret that is in effect, None where there is none yet; it is not made.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    UsageError
+        If the file holds anything else.
+    OSError
+        If it can't be read.
+    """
     if settings.secret is not None:
         return bytes.fromhex(settings.secret.get_secret_value())
     path = settings.home_path / SECRET_FILE
-    if not path.exists():
-        _make(path)
-    return _read(path)
+    return _read(path) if path.exists() else None
 
 
 def keyed(secret: bytes, purpose: str, text: str) -> str:

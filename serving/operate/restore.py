@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import BrokenBackup, Unavailable, UsageError
+from leadlight.core.secret import known_secret
 from leadlight.core.settings import Settings
 from leadlight.serving.operate.archive import Archive
-from leadlight.serving.operate.home_files import StagedFiles, stage
+from leadlight.serving.operate.home_files import stage
 from leadlight.serving.operate.loading import continue_numbers, load_table
 from leadlight.serving.operate.manifest import SECRET, Manifest, read_manifest, secret_fingerprint
 from leadlight.serving.store.database import Database
@@ -25,8 +26,8 @@ from leadlight.serving.store.upgrade import NEWEST, alone, revision_of, walk
 
 __all__ = ["Reapply", "Restored", "restore"]
 
-Reapply = Callable[[Connection, set[str]], int]
-"""Erases the leads of these tokens, within the connection's transaction, and returns how many it found."""
+Reapply = Callable[[Connection, bytes, set[str]], int]
+"""Erases the leads that have these tokens by a secret, within the connection's transaction; returns how many."""
 
 _VERSION_TABLE: Final = "alembic_version"
 _WAIT: Final = "30s"
@@ -48,8 +49,8 @@ class Restored:
     erased : int
         Leads that this took out.
     lacks_secret : bool
-        Whether the backup was made with a ``secret.key`` that is not in this home: without it neither erased ids nor
-        sessions can be told.
+        Whether the backup was made with a secret that is neither in this home nor in ``LEADLIGHT_SECRET``: without it
+        neither erased ids nor sessions can be told.
     """
 
     manifest: Manifest
@@ -92,10 +93,12 @@ def restore(settings: Settings, path: Path, *, replace: bool = False, reapply: R
         archive = Archive(file)
         manifest = read_manifest(archive)
         with stage(archive, manifest, settings, replace=replace) as files:
-            secret = _secret_fits(settings, manifest, files)
-            found = _into_database(Database(settings.database), archive, manifest, settings, replace, reapply, secret)
+            secrets = _Secrets(known_secret(settings), files.secret)
+            _refuse_another_secret(settings, manifest, secrets, replace)
+            found = _into_database(Database(settings.database), archive, manifest, settings, replace, reapply, secrets)
             files.put_in_place()
-    return Restored(manifest, NEWEST, *found, lacks_secret=not secret)
+    lacks_secret = manifest.secret is not None and secrets.afterwards is None
+    return Restored(manifest, NEWEST, *found, lacks_secret=lacks_secret)
 
 
 @contextmanager
@@ -107,25 +110,51 @@ def _named(path: Path) -> Iterator[None]:
         raise BrokenBackup(f"{path} was not restored: {error}", error.problems) from None
 
 
-def _secret_fits(settings: Settings, manifest: Manifest, files: StagedFiles) -> bool:
-    """Return whether the home has the secret of the backup, or will have it; refuse another one."""
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """The secret that is in effect here, and the one that the backup brings; None where there is none."""
+
+    here: bytes | None
+    brought: bytes | None
+
+    @property
+    def afterwards(self) -> bytes | None:
+        """The one that tokens of erased leads hang on once all is restored."""
+        return self.here if self.brought is None else self.brought
+
+    @property
+    def changes(self) -> bool:
+        """Whether tokens that were made here can't be told any more."""
+        return self.here is not None and self.here != self.afterwards
+
+
+def _refuse_another_secret(settings: Settings, manifest: Manifest, secrets: _Secrets, replace: bool) -> None:
+    """Refuse where tokens would stay behind that nobody could tell, and where a secret would be lost unasked."""
     path = settings.home_path / SECRET
-    here = secret_fingerprint(path.read_bytes()) if path.exists() else None
-    if manifest.secret is None or here == manifest.secret:
-        return True
-    if not files.has(SECRET):
-        if here is None:
-            return False
+    name = str(path) if settings.secret is None else "LEADLIGHT_SECRET"
+    if secrets.brought is None:
+        if manifest.secret is None or secrets.here is None or secret_fingerprint(secrets.here) == manifest.secret:
+            return
         raise UsageError(
-            f"{path} is not the secret that the backup was made with, so those erased before could not be told. Put "
-            "the old home's secret.key there, or move this one away to restore without it."
+            f"{name} is not the secret that the backup was made with, so those erased before could not be told. Put "
+            "the old home's secret there, or take this one away to restore without it."
         )
-    if here is not None and _journal(settings).read():
+    if not secrets.changes:
+        return
+    if settings.secret is not None:
+        raise UsageError(
+            "LEADLIGHT_SECRET is another secret than the backup's, and would go on to count. Set it to the backup's, "
+            "or unset it."
+        )
+    if not replace:
+        raise UsageError(
+            f"{path} is another one than the backup's. Name another LEADLIGHT_HOME, or give it up with --replace."
+        )
+    if _journal(settings).read():
         raise UsageError(
             f"The backup brings another secret.key, under which the erasures in {JOURNAL_FILE} of "
             f"{settings.home_path} can't be told. Restore into a home of its own, or move both files away."
         )
-    return True
 
 
 def _journal(settings: Settings) -> ErasureJournal:
@@ -139,20 +168,25 @@ def _into_database(
     settings: Settings,
     replace: bool,
     reapply: Reapply | None,
-    has_secret: bool,
+    secrets: _Secrets,
 ) -> tuple[int, int]:
     engine = database.unopened()
     try:
         with alone(engine) as connection:
             _make_way(engine, connection)
             erased_here = _clear(connection, replace)
+            if erased_here and secrets.changes:
+                raise UsageError(
+                    f"The database that is to be replaced knows {len(erased_here):,} erasures, which can't be told "
+                    "under the secret.key that the backup brings. Restore into an empty database."
+                )
             walk(connection, manifest.revision)
             for table in manifest.tables:
                 with archive.open(table.member.name) as packed:
                     load_table(connection, table, packed)
             walk(connection)
             tokens = _forgotten_since(connection, erased_here, _journal(settings).read())
-            erased = _erase_again(connection, tokens, reapply, has_secret) if tokens else 0
+            erased = _erase_again(connection, tokens, reapply, secrets.afterwards) if tokens else 0
             continue_numbers(connection)
             return len(tokens), erased
     except SQLAlchemyError as error:
@@ -220,12 +254,12 @@ def _erasures(connection: Connection) -> dict[str, int]:
     return dict(connection.execute(select(ERASURES.c.token, ERASURES.c.erased_at)).all())
 
 
-def _erase_again(connection: Connection, tokens: set[str], reapply: Reapply | None, has_secret: bool) -> int:
-    if not has_secret:
+def _erase_again(connection: Connection, tokens: set[str], reapply: Reapply | None, secret: bytes | None) -> int:
+    if secret is None:
         raise Unavailable(
             f"{len(tokens):,} leads were erased since the backup, and can't be told without the secret.key of the home "
-            "that it was made in. Put that file into this home, then restore again."
+            "that it was made in. Put that file into this home, or set LEADLIGHT_SECRET, then restore again."
         )
     if reapply is None:
         raise Unavailable(f"{len(tokens):,} leads were erased since the backup, and nothing here erases them again.")
-    return reapply(connection, tokens)
+    return reapply(connection, secret, tokens)

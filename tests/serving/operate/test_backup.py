@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from databases import KINDS, database_url
@@ -21,6 +22,7 @@ from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import FixedClock
 from leadlight.core.errors import BrokenBackup, ModelContractError, Unavailable, UsageError
 from leadlight.core.registry import cached_champion
+from leadlight.core.secret import secret_of
 from leadlight.core.settings import Settings
 from leadlight.core.shelf import Shelf
 from leadlight.serving.operate.backup import back_up
@@ -252,10 +254,11 @@ def test_any_tar_unpacks_it(old: Settings, tmp_path: Path) -> None:
 def test_a_failure_midway_leaves_the_database_as_it_was(old: Settings, new: Settings, tmp_path: Path) -> None:
     back_up(old, tmp_path / "b.tar", clock=CLOCK)
     restore(new, tmp_path / "b.tar")
+    put_secret(new)
     ErasureJournal(new.home_path / "erasures.jsonl").add(["t"], 5)
     before = rows_of(new)
 
-    def fail(connection: Connection, tokens: set[str]) -> int:
+    def fail(connection: Connection, _: bytes, tokens: set[str]) -> int:
         connection.execute(delete(LEADS))
         raise RuntimeError("midway")
 
@@ -337,8 +340,17 @@ def test_a_database_of_a_newer_release_is_left_alone(old: Settings, new: Setting
         restore(new, tmp_path / "b.tar", replace=True)
 
 
-def erase(connection: Connection, tokens: set[str]) -> int:
+SECRET = b"s" * 32
+OTHER = b"o" * 32
+
+
+def put_secret(settings: Settings, secret: bytes = SECRET) -> None:
+    (settings.home_path / "secret.key").write_text(secret.hex() + "\n")
+
+
+def erase(connection: Connection, secret: bytes, tokens: set[str]) -> int:
     """Erase leads by a token that is their id backwards."""
+    assert secret == SECRET
     leads = {token[::-1] for token in tokens}
     gone = connection.execute(delete(LEADS).where(LEADS.c.lead_id.in_(leads))).rowcount
     for token in tokens:
@@ -352,6 +364,7 @@ def kept(url: str, tmp_path: Path) -> Settings:
     """A store with three leads, one of which was erased before the backup and came again."""
     settings = settings_of(tmp_path / "old", url)
     settings.home_path.mkdir()
+    put_secret(settings)
     database = Database(url)
     with database.writing() as connection:
         connection.execute(insert(LEADS), [lead("ann"), lead("bob"), lead("cid")])
@@ -394,7 +407,7 @@ def test_the_database_that_is_replaced_knows_erasures_too(kept: Settings, tmp_pa
     (kept.home_path / "erasures.jsonl").unlink()
     database = Database(kept.database)
     with database.writing() as connection:
-        assert erase(connection, {"bob"}) == 1
+        assert erase(connection, SECRET, {"bob"}) == 1
     database.close()
     put_back(kept, tmp_path / "b.tar")
     assert leads_of(kept) == ["ann", "cid"]
@@ -402,6 +415,7 @@ def test_the_database_that_is_replaced_knows_erasures_too(kept: Settings, tmp_pa
 
 def test_nothing_is_restored_where_nobody_can_erase_again(kept: Settings, new: Settings, tmp_path: Path) -> None:
     back_up(kept, tmp_path / "b.tar", clock=CLOCK)
+    put_secret(new)
     ErasureJournal(new.home_path / "erasures.jsonl").add(["bob"], 7)
     with pytest.raises(Unavailable, match="1 leads were erased since"):
         restore(new, tmp_path / "b.tar")
@@ -413,41 +427,100 @@ def test_nothing_is_restored_where_nobody_can_erase_again(kept: Settings, new: S
 
 @pytest.mark.parametrize("with_secret", [False, True])
 def test_the_secret_goes_along_only_if_asked(kept: Settings, new: Settings, tmp_path: Path, with_secret: bool) -> None:
-    (kept.home_path / "secret.key").write_bytes(b"s" * 32)
     out = tmp_path / "b.tar"
     back_up(kept, out, clock=CLOCK, with_secret=with_secret)
-    assert (b"s" * 32 in out.read_bytes()) == with_secret
+    assert (SECRET.hex().encode() in out.read_bytes()) == with_secret
     done = restore(new, out)
     path = new.home_path / "secret.key"
     assert (path.exists(), done.lacks_secret) == (with_secret, not with_secret)
     if with_secret:
         assert path.stat().st_mode & 0o777 == 0o600
-        assert path.read_bytes() == b"s" * 32
+        assert path.read_text() == SECRET.hex() + "\n"
 
 
 def test_a_secret_that_is_not_there_can_not_go_along(kept: Settings, tmp_path: Path) -> None:
+    (kept.home_path / "secret.key").unlink()
     with pytest.raises(Unavailable, match="--with-secret"):
         back_up(kept, tmp_path / "b.tar", clock=CLOCK, with_secret=True)
     assert not (tmp_path / "b.tar").exists()
 
 
 def test_another_secret_than_the_backups_is_refused(kept: Settings, new: Settings, tmp_path: Path) -> None:
-    (kept.home_path / "secret.key").write_bytes(b"s" * 32)
-    (new.home_path / "secret.key").write_bytes(b"another")
+    put_secret(new, OTHER)
     for with_secret in (False, True):
         back_up(kept, tmp_path / "b.tar", clock=CLOCK, with_secret=with_secret)
         with pytest.raises(UsageError, match=r"secret\.key"):
             restore(new, tmp_path / "b.tar")
-    assert (new.home_path / "secret.key").read_bytes() == b"another"
+    assert secret_of(new) == OTHER
+
+
+def test_another_secret_is_given_up_only_where_it_tells_nobody(kept: Settings, new: Settings, tmp_path: Path) -> None:
+    """Under the backup's secret those whom this home or this database forgot could not be told any more."""
+    back_up(kept, tmp_path / "b.tar", clock=CLOCK, with_secret=True)
+    put_secret(new, OTHER)
+    database = Database(new.database)
+    with database.writing() as connection:
+        connection.execute(insert(ERASURES).values(token="t", erased_at=1, models="[]"))
+    with pytest.raises(UsageError, match=r"1 erasures.*secret\.key"):
+        put_back(new, tmp_path / "b.tar")
+    with database.writing() as connection:
+        connection.execute(delete(ERASURES))
+    database.close()
+    journal = ErasureJournal(new.home_path / "erasures.jsonl")
+    journal.add(["t"], 1)
+    with pytest.raises(UsageError, match=r"another secret\.key"):
+        put_back(new, tmp_path / "b.tar")
+    assert secret_of(new) == OTHER
+    (new.home_path / "erasures.jsonl").unlink()
+    put_back(new, tmp_path / "b.tar")
+    assert secret_of(new) == SECRET
+
+
+def under(settings: Settings, secret: bytes) -> Settings:
+    """Return the settings with the secret as a setting."""
+    return settings.model_copy(update={"secret": SecretStr(secret.hex())})
+
+
+def test_a_secret_from_the_settings_counts_as_the_homes(kept: Settings, new: Settings, tmp_path: Path) -> None:
+    (kept.home_path / "secret.key").unlink()
+    manifest = back_up(under(kept, SECRET), tmp_path / "b.tar", clock=CLOCK)
+    assert manifest.secret is not None
+    assert restore(new, tmp_path / "b.tar").lacks_secret
+    assert not (new.home_path / "secret.key").exists()
+    ErasureJournal(new.home_path / "erasures.jsonl").add(["bob"], 7)
+    put_secret(new, OTHER)  # passed over, for the setting comes first
+    done = put_back(under(new, SECRET), tmp_path / "b.tar")
+    assert (done.lacks_secret, done.erased) == (False, 1)
+    with pytest.raises(UsageError, match="LEADLIGHT_SECRET"):
+        put_back(under(new, OTHER), tmp_path / "b.tar")
+
+
+def test_a_secret_from_the_settings_goes_along_as_a_file(kept: Settings, new: Settings, tmp_path: Path) -> None:
+    (kept.home_path / "secret.key").unlink()
+    back_up(under(kept, SECRET), tmp_path / "b.tar", clock=CLOCK, with_secret=True)
+    with pytest.raises(UsageError, match="LEADLIGHT_SECRET"):
+        put_back(under(new, OTHER), tmp_path / "b.tar")
+    put_back(under(new, SECRET), tmp_path / "b.tar")
+    assert not (new.home_path / "secret.key").exists()  # the setting says it
+    put_back(new, tmp_path / "b.tar")
+    assert secret_of(new) == SECRET
+
+
+def test_erasures_without_any_secret_stop_the_restore(old: Settings, new: Settings, tmp_path: Path) -> None:
+    """A secret that is made for the occasion would tell nobody, and look as if there had been nobody to erase."""
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    ErasureJournal(new.home_path / "erasures.jsonl").add(["bob"], 2**62)
+    with pytest.raises(Unavailable, match=r"secret\.key"):
+        put_back(new, tmp_path / "b.tar")
+    assert not (new.home_path / "secret.key").exists()
 
 
 def test_erasures_under_a_secret_that_is_lost_stop_the_restore(kept: Settings, new: Settings, tmp_path: Path) -> None:
-    (kept.home_path / "secret.key").write_bytes(b"s" * 32)
     back_up(kept, tmp_path / "b.tar", clock=CLOCK)
     ErasureJournal(new.home_path / "erasures.jsonl").add(["bob"], 7)
     with pytest.raises(Unavailable, match=r"secret\.key"):
         restore(new, tmp_path / "b.tar", reapply=erase)
-    (new.home_path / "secret.key").write_bytes(b"s" * 32)
+    put_secret(new)
     assert restore(new, tmp_path / "b.tar", reapply=erase).erased == 1
 
 
