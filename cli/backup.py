@@ -10,6 +10,7 @@ import typer
 
 from leadlight.cli import screen
 from leadlight.cli.inputs import JsonOption
+from leadlight.cli.store import require_database
 from leadlight.core.clock import SystemClock, from_micros
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def backup(
     from leadlight.core import settings
     from leadlight.serving.operate.backup import back_up
 
-    manifest = back_up(settings.load(), out, clock=SystemClock(), with_secret=with_secret)
+    setting = settings.load()
+    require_database(setting)
+    manifest = back_up(setting, out, clock=SystemClock(), with_secret=with_secret)
     _say_rows(f"Backed up to {out}", manifest)
     if manifest.secret is not None and not with_secret:
         screen.note(

@@ -63,9 +63,11 @@ def test_each_refusal_is_one_sentence_and_writes_nothing(run, home, tmp_path):
     missing = run("restore", "--from", tmp_path / "none.tar", home=tmp_path / "other")
     nowhere = run("backup", "--out", tmp_path / "no" / "b.tar", home=home)
     secret = run("backup", "--out", out, "--with-secret", home=home)
-    assert [missing.returncode, nowhere.returncode, secret.returncode] == [3, 3, 3]
+    empty = run("backup", "--out", out, home=tmp_path / "other")
+    assert [missing.returncode, nowhere.returncode, secret.returncode, empty.returncode] == [3, 3, 3, 3]
+    assert "no database" in " ".join(empty.stderr.split())
     assert not (tmp_path / "other").exists()
-    for one in (full, torn, missing, nowhere, secret):
+    for one in (full, torn, missing, nowhere, secret, empty):
         assert "Traceback" not in one.stderr
 
 
