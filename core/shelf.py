@@ -43,7 +43,7 @@ class Shelf:
     def __init__(self, settings: Settings) -> None:
         self._root = settings.model_shelf
 
-    def keep(self, folder: Path, version: int) -> bool:
+    def keep(self, folder: Path, version: int, *, unread: bool = False) -> bool:
         """Copy a model's folder there, unless it is there already; return whether it was copied.
 
         Parameters
@@ -51,6 +51,9 @@ class Shelf:
         folder : Path
             As `leadlight.core.artifact.save` writes it.
         version : int
+        unread : bool
+            Take it as it is, without a look whether it can be read: it was vouched for when it was backed up, and may
+            be of a format that this release does not know.
 
         Raises
         ------
@@ -66,7 +69,8 @@ class Shelf:
             copy = Path(scratch) / "model"
             shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(_NOTE))
             _refuse_another(folder, version)
-            artifact.load(copy)  # what can't be read is of no use later
+            if not unread:
+                artifact.load(copy)  # what can't be read is of no use later
             copy.chmod(0o755)
             _write_through(copy)
             return self._put(copy, version)

@@ -46,11 +46,9 @@ class StagedFiles:
     def put_in_place(self) -> None:
         """Let them take the names that the service looks at; what bore them is given up.
 
-        Models join those that are kept here: a version of the same number and another content goes beside it.
+        Models join those that are kept here: a version of the same number and another content goes beside it. They come
+        last: without them the service runs, only old receipts can't be shown again.
         """
-        brought = Shelf(self._settings.model_copy(update={"home": self._folder}))
-        for version, folder in brought.every():
-            Shelf(self._settings).keep(folder, version)
         fresh, place = self._folder / CHAMPION, self._settings.champion_cache
         if fresh.exists():
             if place.exists():
@@ -59,6 +57,9 @@ class StagedFiles:
         if self._settings.secret is None and (self._folder / SECRET).exists():
             (self._folder / SECRET).replace(self._settings.home_path / SECRET)
         sync(self._settings.home_path)
+        brought = Shelf(self._settings.model_copy(update={"home": self._folder}))
+        for version, folder in brought.every():
+            Shelf(self._settings).keep(folder, version, unread=True)
 
 
 @contextmanager

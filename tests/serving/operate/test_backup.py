@@ -104,6 +104,32 @@ def test_every_model_that_served_comes_along(old: Settings, new: Settings, model
     assert kept == {"1": other.facts, "1~2": model.facts, "2": other.facts}
 
 
+def test_a_model_of_a_format_that_nobody_reads_any_more_stops_no_restore(
+    old: Settings, new: Settings, model: TrainedModel, tmp_path: Path
+) -> None:
+    save_champion(model, old.home_path, 2)
+    former = old.model_shelf / "1"
+    former.mkdir(parents=True)
+    (former / "model.json").write_text('{"format": 999}')
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    restore(new, tmp_path / "b.tar")
+    assert cached_champion(new)[1] == 2
+    assert (new.model_shelf / "1" / "model.json").read_text() == '{"format": 999}'
+
+
+def test_the_champion_and_the_secret_are_in_place_even_if_the_shelf_takes_nothing(
+    kept: Settings, new: Settings, model: TrainedModel, tmp_path: Path
+) -> None:
+    save_champion(model, kept.home_path, 2)
+    Shelf(kept).keep(kept.champion_cache, 2)
+    back_up(kept, tmp_path / "b.tar", clock=CLOCK, with_secret=True)
+    new.model_shelf.write_text("no folder")
+    with pytest.raises(OSError, match="models"):
+        restore(new, tmp_path / "b.tar")
+    assert cached_champion(new)[1] == 2
+    assert secret_of(new) == SECRET
+
+
 def test_numbers_go_on_after_the_highest(old: Settings, new: Settings, tmp_path: Path) -> None:
     back_up(old, tmp_path / "b.tar", clock=CLOCK)
     restore(new, tmp_path / "b.tar")
