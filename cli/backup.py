@@ -77,6 +77,15 @@ def restore(
     _say_rows(f"Restored from {source}", done.manifest)
     if done.forgotten:
         screen.note(f"{done.forgotten:,} erasures since the backup were made again: {done.erased:,} leads went.")
+    if done.objected or done.revoked:
+        screen.note(
+            f"Taken over from the database that was replaced: {done.objected:,} objections, {done.revoked:,} keys that "
+            "were revoked."
+        )
+    screen.note(
+        "All else is as it was then, keys and webhooks too: see 'leadlight keys list' for those to revoke again or to "
+        "make anew. What the CRM was told since may be told again."
+    )
     if done.lacks_secret:
         screen.note(
             "The service that was backed up had a secret, which is not here: put its secret.key into this home, or set "
@@ -90,6 +99,8 @@ def restore(
                 "restored_revision": done.revision,
                 "erasures_made_again": done.forgotten,
                 "leads_erased_again": done.erased,
+                "objections_taken_over": done.objected,
+                "revocations_taken_over": done.revoked,
                 "lacks_secret": done.lacks_secret,
             }
         )

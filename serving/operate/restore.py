@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import BrokenBackup, Unavailable, UsageError
 from leadlight.core.secret import known_secret
 from leadlight.core.settings import Settings
 from leadlight.serving.operate.archive import Archive
+from leadlight.serving.operate.carried import Replaced, erasures_in, object_again, revoke_again, what_stands
 from leadlight.serving.operate.home_files import stage
 from leadlight.serving.operate.loading import continue_numbers, load_table
 from leadlight.serving.operate.manifest import SECRET, Manifest, read_manifest, secret_fingerprint
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import JOURNAL_FILE, ErasureJournal
 from leadlight.serving.store.plain_error import plain
-from leadlight.serving.store.schema import ERASURES, META, METADATA
+from leadlight.serving.store.schema import META, METADATA
 from leadlight.serving.store.upgrade import NEWEST, alone, revision_of, walk
 
 __all__ = ["Reapply", "Restored", "restore"]
@@ -48,6 +49,10 @@ class Restored:
         Erasures that the backup did not know of and that were made again.
     erased : int
         Leads that this took out.
+    objected : int
+        Leads whose objection to profiling only the replaced database knew of; it stands.
+    revoked : int
+        Keys that only the replaced database knew to be revoked; they stay so.
     lacks_secret : bool
         Whether the backup was made with a secret that is neither in this home nor in ``LEADLIGHT_SECRET``: without it
         neither erased ids nor sessions can be told.
@@ -57,7 +62,18 @@ class Restored:
     revision: str
     forgotten: int
     erased: int
+    objected: int
+    revoked: int
     lacks_secret: bool
+
+
+class _Again(NamedTuple):
+    """What the tables were told once more; see `Restored`."""
+
+    forgotten: int
+    erased: int
+    objected: int
+    revoked: int
 
 
 def restore(settings: Settings, path: Path, *, replace: bool = False, reapply: Reapply | None = None) -> Restored:
@@ -65,7 +81,8 @@ def restore(settings: Settings, path: Path, *, replace: bool = False, reapply: R
 
     It is read and held against its manifest first; what is torn, truncated or altered is refused before anything is
     written. Then the tables are made as they stood when it was taken, filled, brought up to date, and rid of all who
-    were erased since, in one transaction; after that the champion is put in its place.
+    were erased since, in one transaction; after that the champion is put in its place. Objections and revoked keys that
+    the replaced database knew of stand.
 
     Parameters
     ----------
@@ -95,10 +112,10 @@ def restore(settings: Settings, path: Path, *, replace: bool = False, reapply: R
         with stage(archive, manifest, settings, replace=replace) as files:
             secrets = _Secrets(known_secret(settings), files.secret)
             _refuse_another_secret(settings, manifest, secrets, replace)
-            found = _into_database(Database(settings.database), archive, manifest, settings, replace, reapply, secrets)
+            again = _into_database(Database(settings.database), archive, manifest, settings, replace, reapply, secrets)
             files.put_in_place()
     lacks_secret = manifest.secret is not None and secrets.afterwards is None
-    return Restored(manifest, NEWEST, *found, lacks_secret=lacks_secret)
+    return Restored(manifest, NEWEST, *again, lacks_secret=lacks_secret)
 
 
 @contextmanager
@@ -169,15 +186,15 @@ def _into_database(
     replace: bool,
     reapply: Reapply | None,
     secrets: _Secrets,
-) -> tuple[int, int]:
+) -> _Again:
     engine = database.unopened()
     try:
         with alone(engine) as connection:
             _make_way(engine, connection)
-            erased_here = _clear(connection, replace)
-            if erased_here and secrets.changes:
+            replaced = _clear(connection, replace)
+            if replaced.erased and secrets.changes:
                 raise UsageError(
-                    f"The database that is to be replaced knows {len(erased_here):,} erasures, which can't be told "
+                    f"The database that is to be replaced knows {len(replaced.erased):,} erasures, which can't be told "
                     "under the secret.key that the backup brings. Restore into an empty database."
                 )
             walk(connection, manifest.revision)
@@ -185,10 +202,12 @@ def _into_database(
                 with archive.open(table.member.name) as packed:
                     load_table(connection, table, packed)
             walk(connection)
-            tokens = _forgotten_since(connection, erased_here, _journal(settings).read())
+            tokens = _forgotten_since(connection, replaced.erased, _journal(settings).read())
             erased = _erase_again(connection, tokens, reapply, secrets.afterwards) if tokens else 0
+            objected = object_again(connection, replaced.objected)
+            revoked = revoke_again(connection, replaced.revoked)
             continue_numbers(connection)
-            return len(tokens), erased
+            return _Again(len(tokens), erased, objected, revoked)
     except SQLAlchemyError as error:
         raise Unavailable(
             f"The database did not take the backup and is as it was before: {plain(error)}. Check "
@@ -205,8 +224,8 @@ def _make_way(engine: Engine, connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT}'")
 
 
-def _clear(connection: Connection, replace: bool) -> dict[str, int]:
-    """Take away the tables that are there; return the erasures that they knew of."""
+def _clear(connection: Connection, replace: bool) -> Replaced:
+    """Take away the tables that are there; return what they knew that must stand."""
     if (stands_at := revision_of(connection)) is not None and stands_at > NEWEST:
         walk(connection)  # says that a newer release has it
     quote = connection.dialect.identifier_preparer.quote
@@ -216,12 +235,10 @@ def _clear(connection: Connection, replace: bool) -> dict[str, int]:
         connection.exec_driver_sql(f"LOCK TABLE {', '.join(map(quote, ours))} IN ACCESS EXCLUSIVE MODE")
     if not replace:
         _refuse_to_lose({name: _count(connection, quote(name)) for name in ours if name != META.name})
-    erased: dict[str, int] = {}
-    if ERASURES.name in ours:
-        erased = _erasures(connection)
+    replaced = what_stands(connection, ours)
     for name in [*ours, *({_VERSION_TABLE} & there)]:
         connection.exec_driver_sql(f"DROP TABLE {quote(name)}")
-    return erased
+    return replaced
 
 
 def _count(connection: Connection, table: str) -> int:
@@ -246,12 +263,8 @@ def _forgotten_since(connection: Connection, *known: Mapping[str, int]) -> set[s
     """
     if not any(known):
         return set()
-    there = _erasures(connection)
+    there = erasures_in(connection)
     return {token for some in known for token, at in some.items() if there.get(token, at - 1) < at}
-
-
-def _erasures(connection: Connection) -> dict[str, int]:
-    return dict(connection.execute(select(ERASURES.c.token, ERASURES.c.erased_at)).all())
 
 
 def _erase_again(connection: Connection, tokens: set[str], reapply: Reapply | None, secret: bytes | None) -> int:
