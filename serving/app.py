@@ -102,7 +102,7 @@ def create_app(
     desk = Desk(settings, clock, champion, keeper, ids, metrics, Memory(settings, database, rescorer.wake))
     door = Door(settings, KeyTable(database), wall or SystemClock())
     late = None if history is None else LatePages(desk, history)
-    neighbours = _neighbours(desk, database, keeps=store is None, cached=model is None)
+    neighbours = _neighbours(desk, database, keeps=store is None, sends=outbox.sends, cached=model is None)
     looks: list[tuple[float, Callable[[], object]]] = [(_BARRED_SECONDS, desk.memory.barred.refresh)]
     if model is None:
         looks.append((_CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
@@ -175,12 +175,13 @@ def _load(desk: Desk, pages: LatePages | None, loaded: Callable[[], object] | No
         pages.prepare()
 
 
-def _neighbours(desk: Desk, database: Database, *, keeps: bool, cached: bool) -> Neighbours:
+def _neighbours(desk: Desk, database: Database, *, keeps: bool, sends: bool, cached: bool) -> Neighbours:
     """Return what the service leans on, as ``/readyz`` names it."""
     found = Neighbours(desk.clock)
     if keeps:
         found.add("database", database_check(database))
         found.add("receipt_spool", spool_check(desk.settings.home_path / SPOOL_FILE))
+    if sends:
         found.add("outbox", outbox_check(database, desk.clock))
     if cached:
         found.add("champion", champion_check(desk.champion, desk.settings.champion_cache))
