@@ -135,7 +135,8 @@ class NotNow(Unavailable):
 def body_of(refusal: Refusal | NotNow, language: str) -> dict[str, Any]:
     """Return the members of a problem document."""
     if isinstance(refusal, NotNow):
-        return _members(refusal.kind, say(refusal.detail, language, **refusal.values), language) | refusal.members
+        told = _members(refusal.kind, say(refusal.detail, language, **refusal.values), language)
+        return {**told, **refusal.members}
     found = refusal.problems
     key = ("detail.problem" if len(found) == 1 else "detail.problems") if found else f"detail.{refusal.kind}"
     members = _members(refusal.kind, say(key, language, count=len(found), **refusal.values), language)
