@@ -31,6 +31,7 @@ from leadlight.serving.metrics import Measured, Metrics
 from leadlight.serving.operate.checks import champion_check, database_check, outbox_check, spool_check
 from leadlight.serving.operate.neighbours import Neighbours
 from leadlight.serving.operate.request_log import RequestLog
+from leadlight.serving.operate.stopping import stop_together
 from leadlight.serving.outbox.outbox import Outbox
 from leadlight.serving.regularly import regularly
 from leadlight.serving.rescoring.rescorer import Rescorer
@@ -117,8 +118,8 @@ def create_app(
         async with regularly(*looks):
             yield
         await loading
-        for part in (rescorer, outbox, neighbours):
-            await asyncio.to_thread(part.stop)
+        stops = {"rescorer": rescorer.stop, "outbox": outbox.stop, "looks at neighbours": neighbours.stop}
+        await asyncio.to_thread(stop_together, stops)
         await asyncio.to_thread(door.close)
         await asyncio.to_thread(desk.close)
 

@@ -24,7 +24,8 @@ from leadlight.core.clock import Clock
 from leadlight.core.errors import LeadlightError, Unavailable
 from leadlight.core.settings import Settings
 from leadlight.serving.operate.logs import configure
-from leadlight.serving.operate.server import LINGER_SECONDS, STOP_SECONDS, serve_on, settle
+from leadlight.serving.operate.server import serve_on, settle
+from leadlight.serving.operate.stopping import PATIENCE_SECONDS
 
 __all__ = ["serve_with"]
 
@@ -69,7 +70,7 @@ def serve_with(count: int, settings: Settings, clock: Clock, listener: socket.so
             listener.close()  # else the system would go on queueing connections that nobody takes
             for worker in workers:
                 worker.ask_to_stop()
-            end = time.monotonic() + LINGER_SECONDS + STOP_SECONDS + 5
+            end = time.monotonic() + PATIENCE_SECONDS
             for worker in workers:
                 worker.wait_for_end(end)
 
