@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from leadlight.core.settings import Settings
+from leadlight.serving.access.hosts import Hosts
 from leadlight.serving.operate.stopping import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +57,18 @@ def test_only_this_machine_is_published():
     assert len(ports) >= 2
     assert all(str(port).startswith("127.0.0.1:") for port in ports)
     assert "ports" not in SERVICES["database"]
+
+
+def test_the_published_address_may_be_called_and_the_first_key_is_made_before_it_serves(tmp_path):
+    """Behind a published port the service is called by a name that is not the address the call arrives at."""
+    environment = SERVICES["api"]["environment"]
+    hosts = re.fullmatch(r"\$\{LEADLIGHT_ALLOWED_HOSTS:-(.+)\}", environment["LEADLIGHT_ALLOWED_HOSTS"])[1]
+    settings = Settings(home=tmp_path, allowed_hosts=hosts, _env_file=None)
+    for host in (b"localhost:8000", b"127.0.0.1:8000"):
+        assert Hosts(settings.host_names).allow(host, "172.18.0.4")
+        assert not Hosts(()).allow(host, "172.18.0.4")
+    said = (DEPLOY / "compose.yaml").read_text(), (ROOT / "docs" / "operating.md").read_text()
+    assert all("run --rm api leadlight keys create --role admin" in text for text in said)
 
 
 def test_whoever_stops_it_waits_until_it_has_ended():
