@@ -33,7 +33,7 @@ from leadlight.serving.operate.neighbours import Neighbours
 from leadlight.serving.operate.request_log import RequestLog
 from leadlight.serving.operate.stopping import stop_together
 from leadlight.serving.outbox.outbox import Outbox
-from leadlight.serving.regularly import regularly
+from leadlight.serving.regularly import Look, regularly
 from leadlight.serving.rescoring.rescorer import Rescorer
 from leadlight.serving.rescoring.writing import Teller
 from leadlight.serving.store.database import Database
@@ -104,9 +104,9 @@ def create_app(
     door = Door(settings, KeyTable(database), wall or SystemClock())
     late = None if history is None else LatePages(desk, history)
     neighbours = _neighbours(desk, database, keeps=store is None, sends=outbox.sends, cached=model is None)
-    looks: list[tuple[float, Callable[[], object]]] = [(_BARRED_SECONDS, desk.memory.barred.refresh)]
+    looks: list[Look] = [("who may not be scored", _BARRED_SECONDS, desk.memory.barred.refresh)]
     if model is None:
-        looks.append((_CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
+        looks.append(("the champion's cache", _CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
