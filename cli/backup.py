@@ -10,6 +10,7 @@ import typer
 
 from leadlight.cli import screen
 from leadlight.cli.inputs import JsonOption
+from leadlight.cli.store import require_database
 from leadlight.core.clock import SystemClock, from_micros
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ def backup(
         bool,
         typer.Option(
             "--with-secret",
-            help="Put in the home's secret.key, without which erased ids and sessions can't be told after a restore; "
-            "else keep a copy of that file elsewhere, apart from backups.",
+            help="Put in the secret (secret.key or LEADLIGHT_SECRET), without which erased ids and sessions can't be "
+            "told after a restore; else keep a copy of it elsewhere, apart from backups.",
         ),
     ] = False,
     as_json: JsonOption = False,
@@ -34,10 +35,15 @@ def backup(
     from leadlight.core import settings
     from leadlight.serving.operate.backup import back_up
 
-    manifest = back_up(settings.load(), out, clock=SystemClock(), with_secret=with_secret)
+    setting = settings.load()
+    require_database(setting)
+    manifest = back_up(setting, out, clock=SystemClock(), with_secret=with_secret)
     _say_rows(f"Backed up to {out}", manifest)
     if manifest.secret is not None and not with_secret:
-        screen.note("Not in it: secret.key. Without it neither erased ids nor sessions can be told: keep a copy of it.")
+        screen.note(
+            "Not in it: the secret (secret.key or LEADLIGHT_SECRET). Without it neither erased ids nor sessions can be "
+            "told: keep a copy of it."
+        )
     if as_json:
         screen.emit({"out": str(out), **_facts(manifest)})
 
@@ -58,7 +64,6 @@ def restore(
     """
     from leadlight.core import settings
     from leadlight.core.clock import SystemClock, to_micros
-    from leadlight.core.secret import secret_of
     from leadlight.serving.ledger.erasing import erase_by_tokens
     from leadlight.serving.operate.restore import restore as put_back
 
@@ -67,15 +72,24 @@ def restore(
         setting,
         source,
         replace=replace,
-        reapply=lambda connection, tokens: erase_by_tokens(connection, secret_of(setting), tokens, now),
+        reapply=lambda connection, secret, tokens: erase_by_tokens(connection, secret, tokens, now),
     )
     _say_rows(f"Restored from {source}", done.manifest)
     if done.forgotten:
         screen.note(f"{done.forgotten:,} erasures since the backup were made again: {done.erased:,} leads went.")
+    if done.objected or done.revoked:
+        screen.note(
+            f"Taken over from the database that was replaced: {done.objected:,} objections, {done.revoked:,} keys that "
+            "were revoked."
+        )
+    screen.note(
+        "All else is as it was then, keys and webhooks too: see 'leadlight keys list' for those to revoke again or to "
+        "make anew. What the CRM was told since may be told again."
+    )
     if done.lacks_secret:
         screen.note(
-            "The home that was backed up had a secret.key, which is not here: put it into this home before the service "
-            "starts, or neither erased ids nor sessions can be told."
+            "The service that was backed up had a secret, which is not here: put its secret.key into this home, or set "
+            "LEADLIGHT_SECRET, before the service starts, or neither erased ids nor sessions can be told."
         )
     if as_json:
         screen.emit(
@@ -85,6 +99,8 @@ def restore(
                 "restored_revision": done.revision,
                 "erasures_made_again": done.forgotten,
                 "leads_erased_again": done.erased,
+                "objections_taken_over": done.objected,
+                "revocations_taken_over": done.revoked,
                 "lacks_secret": done.lacks_secret,
             }
         )

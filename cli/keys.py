@@ -10,6 +10,7 @@ import typer
 
 from leadlight.cli import screen
 from leadlight.cli.inputs import JsonOption
+from leadlight.cli.store import require_database
 from leadlight.core.clock import DAY, SystemClock, from_micros, to_micros
 from leadlight.core.errors import Unavailable, UsageError
 
@@ -61,7 +62,7 @@ def create(
 @app.command("list")
 def list_keys(as_json: JsonOption = False) -> None:
     """List all keys, the oldest first, without what would open anything."""
-    with keys_of() as keys:
+    with _keys_there() as keys:
         found = keys.all()
     rows = [
         (key.key_id, key.role, key.owner_id or "-", key.label or "-", _day(key.created_at), _state(key))
@@ -80,7 +81,7 @@ def revoke(
     """Revoke a key: within a second neither it nor a session that it began opens anything."""
     from leadlight.serving.access.key_text import key_id_in
 
-    with keys_of() as keys:
+    with _keys_there() as keys:
         found = keys.revoke(key_id_in(key_id) or key_id, _now())
     if found is None:
         raise UsageError("There is no such key; 'leadlight keys list' shows the ids.")
@@ -114,6 +115,17 @@ def keys_of(settings: Settings | None = None) -> Iterator[KeyTable]:
         ) from None
     finally:
         database.close()
+
+
+@contextmanager
+def _keys_there() -> Iterator[KeyTable]:
+    """Open the keys of the settings' home where there is a database: looking makes none."""
+    from leadlight.core.settings import load
+
+    setting = load()
+    require_database(setting)
+    with keys_of(setting) as keys:
+        yield keys
 
 
 def made(

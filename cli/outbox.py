@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leadlight.cli import screen
 from leadlight.cli.inputs import JsonOption
+from leadlight.cli.store import require_database
 from leadlight.core.errors import NothingThere, Unavailable, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _STATES = ("waiting", "delivered", "dead")
 @contextmanager
 def _outbox() -> Iterator[Outbox]:
     """Open the outbox of the settings' database; the service that sends may run or not."""
-    from sqlalchemy.engine import make_url
     from sqlalchemy.exc import SQLAlchemyError
 
     from leadlight.core import settings
@@ -36,12 +35,8 @@ def _outbox() -> Iterator[Outbox]:
     from leadlight.serving.store.database import Database
 
     setting = settings.load()
-    database, url = Database(setting.database), make_url(setting.database)
-    if database.is_sqlite and not Path(url.database or "").is_file():
-        raise NothingThere(
-            f"There is no database at {url.database} yet: 'leadlight serve' makes it. If it lies elsewhere, set "
-            "LEADLIGHT_HOME or LEADLIGHT_DATABASE_URL."
-        )
+    require_database(setting)
+    database = Database(setting.database)
     try:
         yield Outbox(setting, database, SystemClock())
     except SQLAlchemyError as error:

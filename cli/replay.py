@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from leadlight.cli import screen
 from leadlight.cli.inputs import JsonOption
+from leadlight.cli.store import missing_file
 from leadlight.core.errors import NothingThere, UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _find(setting: Settings, receipt_id: str) -> Receipt | ErasedReceipt:
 
     if not is_receipt_id(receipt_id):
         raise UsageError(f"{receipt_id[:100]!r} is no receipt's id: those have 26 digits and capital letters.")
-    spool, missing = Spool(setting.home_path / SPOOL_FILE), _missing_file(setting.database)
+    spool, missing = Spool(setting.home_path / SPOOL_FILE), missing_file(setting.database)
     if missing is not None:
         found: Receipt | ErasedReceipt | None = spool.find(receipt_id)
     else:
@@ -66,17 +66,6 @@ def _find(setting: Settings, receipt_id: str) -> Receipt | ErasedReceipt:
         where = f"there is no database at {missing}" if missing else "the database has none of this id"
         raise NothingThere(f"There is no receipt {receipt_id}: {where}. Is LEADLIGHT_HOME the service's?")
     return found
-
-
-def _missing_file(url: str) -> Path | None:
-    """Return the file of an SQLite database that does not exist."""
-    from sqlalchemy.engine import make_url
-
-    parts = make_url(url)
-    if parts.get_backend_name() != "sqlite" or parts.database is None:
-        return None
-    path = Path(parts.database)
-    return None if path.exists() else path
 
 
 def _replayed(setting: Settings, receipt: Receipt) -> tuple[Replayed, str]:
@@ -116,7 +105,7 @@ def _models(setting: Settings, version: int) -> Iterator[tuple[TrainedModel, str
 
 def _from_mlflow(setting: Settings, version: int) -> TrainedModel:
     lost = f"Model version {version} is neither kept in {setting.model_shelf} nor in MLflow at {setting.tracking}"
-    if _missing_file(setting.tracking) if setting.artifact_root else None:
+    if missing_file(setting.tracking) if setting.artifact_root else None:
         raise NothingThere(f"{lost}, which is not there. Restore one of the two from a backup.")
     from leadlight.core.registry import Registry
 

@@ -12,10 +12,11 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from leadlight.core.disk import sync
 from leadlight.core.errors import UsageError
 from leadlight.core.settings import Settings
 
-__all__ = ["SECRET_FILE", "keyed", "secret_of"]
+__all__ = ["SECRET_FILE", "keyed", "known_secret", "secret_of"]
 
 SECRET_FILE: Final = "secret.key"
 """In the home: the secret as hex digits."""
@@ -44,12 +45,32 @@ def secret_of(settings: Settings) -> bytes:
     OSError
         If it can be neither read nor made.
     """
+    found = known_secret(settings)
+    if found is not None:
+        return found
+    path = settings.home_path / SECRET_FILE
+    _make(path)
+    return _read(path)
+
+
+def known_secret(settings: Settings) -> bytes | None:
+    """Return the secret that is in effect, None where there is none yet; it is not made.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    UsageError
+        If the file holds anything else.
+    OSError
+        If it can't be read.
+    """
     if settings.secret is not None:
         return bytes.fromhex(settings.secret.get_secret_value())
     path = settings.home_path / SECRET_FILE
-    if not path.exists():
-        _make(path)
-    return _read(path)
+    return _read(path) if path.exists() else None
 
 
 def keyed(secret: bytes, purpose: str, text: str) -> str:
@@ -93,18 +114,9 @@ def _make(path: Path) -> None:
             os.link(written, path)
         except FileExistsError:
             return
-        _sync_folder(path.parent)
+        sync(path.parent)  # a secret that a crash took away would void all that was signed with it
     finally:
         written.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put the new name on the disk too: a secret that a crash took away would void all that was signed with it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> bytes:

@@ -29,7 +29,8 @@ class Settings(BaseSettings):
         Path, Field(description="folder that holds mlruns/, leadlight.db, the champion's cache and models/")
     ] = Path(".")
     database_url: Annotated[
-        str | None, Field(description="where receipts are kept; default SQLite leadlight.db in home")
+        str | None,
+        Field(description="where all that the service remembers is kept; default SQLite leadlight.db in home"),
     ] = None
     tracking_uri: Annotated[
         str | None, Field(description="MLflow tracking; default SQLite mlruns/mlflow.db in home")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import filecmp
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from leadlight.core import artifact
+from leadlight.core.disk import sync
 from leadlight.core.errors import ModelContractError, NothingThere
 from leadlight.core.settings import Settings
 
@@ -43,7 +43,7 @@ class Shelf:
     def __init__(self, settings: Settings) -> None:
         self._root = settings.model_shelf
 
-    def keep(self, folder: Path, version: int) -> bool:
+    def keep(self, folder: Path, version: int, *, unread: bool = False) -> bool:
         """Copy a model's folder there, unless it is there already; return whether it was copied.
 
         Parameters
@@ -51,6 +51,9 @@ class Shelf:
         folder : Path
             As `leadlight.core.artifact.save` writes it.
         version : int
+        unread : bool
+            Take it as it is, without a look whether it can be read: it was vouched for when it was backed up, and may
+            be of a format that this release does not know.
 
         Raises
         ------
@@ -66,7 +69,8 @@ class Shelf:
             copy = Path(scratch) / "model"
             shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(_NOTE))
             _refuse_another(folder, version)
-            artifact.load(copy)  # what can't be read is of no use later
+            if not unread:
+                artifact.load(copy)  # what can't be read is of no use later
             copy.chmod(0o755)
             _write_through(copy)
             return self._put(copy, version)
@@ -83,7 +87,7 @@ class Shelf:
                 if len(self.folders(version)) == len(there):
                     raise
                 continue
-            _sync(self._root)
+            sync(self._root)
             return True
 
     def load(self, version: int) -> artifact.TrainedModel:
@@ -158,14 +162,5 @@ def _refuse_another(folder: Path, version: int) -> None:
 
 def _write_through(folder: Path) -> None:
     for path in folder.iterdir():
-        _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    """Write a file, or a folder's entries, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync(path)
+    sync(folder)

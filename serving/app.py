@@ -31,8 +31,9 @@ from leadlight.serving.metrics import Measured, Metrics
 from leadlight.serving.operate.checks import champion_check, database_check, outbox_check, spool_check
 from leadlight.serving.operate.neighbours import Neighbours
 from leadlight.serving.operate.request_log import RequestLog
+from leadlight.serving.operate.stopping import stop_together
 from leadlight.serving.outbox.outbox import Outbox
-from leadlight.serving.regularly import regularly
+from leadlight.serving.regularly import Look, regularly
 from leadlight.serving.rescoring.rescorer import Rescorer
 from leadlight.serving.rescoring.writing import Teller
 from leadlight.serving.store.database import Database
@@ -104,10 +105,10 @@ def create_app(
     desk = Desk(settings, clock, champion, keeper, ids, metrics, memory)
     door = Door(settings, KeyTable(database), wall or SystemClock())
     late = None if history is None else LatePages(desk, history)
-    neighbours = _neighbours(desk, database, keeps=store is None, cached=model is None)
-    looks: list[tuple[float, Callable[[], object]]] = [(_BARRED_SECONDS, desk.memory.barred.refresh)]
+    neighbours = _neighbours(desk, database, keeps=store is None, sends=outbox.sends, cached=model is None)
+    looks: list[Look] = [("who may not be scored", _BARRED_SECONDS, desk.memory.barred.refresh)]
     if model is None:
-        looks.append((_CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
+        looks.append(("the champion's cache", _CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -119,8 +120,8 @@ def create_app(
         async with regularly(*looks):
             yield
         await loading
-        for part in (rescorer, outbox, neighbours):
-            await asyncio.to_thread(part.stop)
+        stops = {"rescorer": rescorer.stop, "outbox": outbox.stop, "looks at neighbours": neighbours.stop}
+        await asyncio.to_thread(stop_together, stops)
         await asyncio.to_thread(door.close)
         await asyncio.to_thread(desk.close)
 
@@ -177,12 +178,13 @@ def _load(desk: Desk, pages: LatePages | None, loaded: Callable[[], object] | No
         pages.prepare()
 
 
-def _neighbours(desk: Desk, database: Database, *, keeps: bool, cached: bool) -> Neighbours:
+def _neighbours(desk: Desk, database: Database, *, keeps: bool, sends: bool, cached: bool) -> Neighbours:
     """Return what the service leans on, as ``/readyz`` names it."""
     found = Neighbours(desk.clock)
     if keeps:
         found.add("database", database_check(database))
         found.add("receipt_spool", spool_check(desk.settings.home_path / SPOOL_FILE))
+    if sends:
         found.add("outbox", outbox_check(database, desk.clock))
     if cached:
         found.add("champion", champion_check(desk.champion, desk.settings.champion_cache))

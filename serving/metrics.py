@@ -16,14 +16,13 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadlight.serving.champion import Champion
+from leadlight.serving.operate.request_log import route_of
 from leadlight.serving.scorer import Answer, Scorer
 
 __all__ = ["CONTENT_TYPE_LATEST", "Measured", "Metrics"]
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SCORES: Final = tuple(range(10, 101, 10))
-_NO_ROUTE: Final = "none"
-"""What is told of addresses that nothing answers at: whoever tries many must not make a series each."""
 
 
 class Metrics:
@@ -126,5 +125,4 @@ class Measured:
         try:
             await self._app(scope, receive, watched)
         finally:
-            route = scope.get("route")
-            self._metrics.answered(_NO_ROUTE if route is None else route.path, status, perf_counter() - started)
+            self._metrics.answered(route_of(scope), status, perf_counter() - started)

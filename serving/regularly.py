@@ -12,22 +12,25 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.serving.store.plain_error import plain
 
-__all__ = ["regularly"]
+__all__ = ["Look", "regularly"]
+
+Look = tuple[str, float, Callable[[], object]]
+"""What is looked at, in words for the log; the seconds between two looks; what looks."""
 
 _log = logging.getLogger("leadlight.serving")
 
 
 @asynccontextmanager
-async def regularly(*looks: tuple[float, Callable[[], object]]) -> AsyncIterator[None]:
+async def regularly(*looks: Look) -> AsyncIterator[None]:
     """Call functions in threads while the block runs, each after so many seconds again.
 
     Parameters
     ----------
-    *looks : tuple of (float, callable)
-        What fails is logged and tried again.
+    *looks : Look
+        What fails is tried again; that it fails is logged when it begins to, and again when it ends.
     """
     ending = asyncio.Event()
-    tasks = [asyncio.create_task(_again_and_again(seconds, look, ending)) for seconds, look in looks]
+    tasks = [asyncio.create_task(_again_and_again(*look, ending)) for look in looks]
     try:
         yield
     finally:
@@ -35,13 +38,25 @@ async def regularly(*looks: tuple[float, Callable[[], object]]) -> AsyncIterator
         await asyncio.gather(*tasks)
 
 
-async def _again_and_again(seconds: float, look: Callable[[], object], ending: asyncio.Event) -> None:
+async def _again_and_again(name: str, seconds: float, look: Callable[[], object], ending: asyncio.Event) -> None:
+    failing = False
     while not ending.is_set():
         try:
             await asyncio.to_thread(look)
-        except (SQLAlchemyError, OSError) as error:
-            _log.debug("the store does not answer: %s", plain(error))
-        except Exception:
-            _log.exception("%s failed; it is tried again", getattr(look, "__qualname__", "a look"))
+        except Exception as error:  # whatever it is, the next look may do better
+            if not failing:
+                _say(name, error)
+            failing = True
+        else:
+            if failing:
+                _log.info("%s can be read again", name)
+            failing = False
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), seconds)
+
+
+def _say(name: str, error: Exception) -> None:
+    if isinstance(error, SQLAlchemyError | OSError):
+        _log.warning("%s can't be read, what was known stands: %s", name, plain(error))
+    else:
+        _log.error("%s can't be read, what was known stands", name, exc_info=error)

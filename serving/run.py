@@ -17,6 +17,7 @@ from leadlight.serving.app import create_app
 from leadlight.serving.operate.logs import configure
 from leadlight.serving.operate.server import serve_on, settle
 from leadlight.serving.operate.workers import serve_with
+from leadlight.serving.outbox.receiver import receiver_of
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.key_table import KeyTable
 
@@ -59,7 +60,8 @@ def serve(
     Raises
     ------
     UsageError
-        If several were to list a history: each would read and score all of it.
+        If several were to list a history: each would read and score all of it. Also if the secret, or the receiver of
+        webhooks, is set in a way that can't be followed.
     Unavailable
         If the address can't be had: the port is taken, the host is not this machine's. Also if it is to be reached
         from elsewhere, and the database of keys does not answer.
@@ -73,6 +75,7 @@ def serve(
         )
     clock = clock or SystemClock()
     secret_of(settings)  # what is wrong with it is better said now than in the middle of a request
+    receiver_of(settings)  # and this once, instead of by each worker
     if not _is_this_machine(host):
         _require_key(settings, host)
     with _listening(host, port) as listener:

@@ -16,6 +16,7 @@ __all__ = [
     "ErasedReceiptProblem",
     "Health",
     "ModelAnswer",
+    "NotReadyProblem",
     "ProblemDetails",
     "Readiness",
     "ReceiptAnswer",
@@ -311,6 +312,14 @@ class Readiness(_Answer):
     neighbours: Annotated[dict[str, NeighbourAnswer], Field(description="what the service leans on, by name")]
 
 
+class NotReadyProblem(ProblemDetails):
+    """The service can't score."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={})
+
+    neighbours: Annotated[dict[str, NeighbourAnswer], Field(description="what the service leans on, by name")]
+
+
 ANSWERS: Final[tuple[type[BaseModel], ...]] = (
     ScoreAnswer,
     BatchAnswer,
@@ -320,5 +329,6 @@ ANSWERS: Final[tuple[type[BaseModel], ...]] = (
     Readiness,
     ProblemDetails,
     ErasedReceiptProblem,
+    NotReadyProblem,
 )
 """What is answered; the other shapes are within these."""

@@ -108,7 +108,11 @@ class NotNow(Unavailable):
         ``unavailable``, ``no_champion`` or ``model_contract``.
     detail : str
         Key of the text that says why.
+    members : mapping
+        Further members of the document.
     """
+
+    members: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, kind: str, detail: str, **values: object) -> None:
         super().__init__(detail)
@@ -131,7 +135,8 @@ class NotNow(Unavailable):
 def body_of(refusal: Refusal | NotNow, language: str) -> dict[str, Any]:
     """Return the members of a problem document."""
     if isinstance(refusal, NotNow):
-        return _members(refusal.kind, say(refusal.detail, language, **refusal.values), language)
+        told = _members(refusal.kind, say(refusal.detail, language, **refusal.values), language)
+        return {**told, **refusal.members}
     found = refusal.problems
     key = ("detail.problem" if len(found) == 1 else "detail.problems") if found else f"detail.{refusal.kind}"
     members = _members(refusal.kind, say(key, language, count=len(found), **refusal.values), language)

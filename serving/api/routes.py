@@ -28,7 +28,7 @@ from leadlight.serving.api.own import owner_of
 from leadlight.serving.api.problems import NotNow, Refusal, body_of
 from leadlight.serving.api.reading import Reader
 from leadlight.serving.api.reference import reference_page
-from leadlight.serving.api.spec import body_spec, erased_receipt, refusals
+from leadlight.serving.api.spec import body_spec, erased_receipt, not_ready, refusals
 from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
 from leadlight.serving.metrics import CONTENT_TYPE_LATEST
@@ -97,7 +97,7 @@ def install(routes: APIRouter) -> None:
         methods=["GET"],
         tags=["service"],
         response_model=answer_schemas.Readiness,
-        responses=refusals(503),
+        responses=not_ready(),
     )
     add(
         "/metrics",
@@ -259,12 +259,17 @@ async def healthz() -> Response:
 async def readyz(request: Request) -> Response:
     """Say whether the service can score, and if not, why.
 
-    Receipts that go to the spool are named in `degraded`; `neighbours` has the last state of all that it leans on.
+    Receipts that go to the spool are named in `degraded`; `neighbours`, also where it is refused, has the last state of
+    all that it leans on.
     """
     desk = _desk(request)
     await run_in_threadpool(desk.champion.look_again)
-    scorer = scorer_of(desk)
     neighbours = neighbours_document(request.app.state.neighbours)
+    try:
+        scorer = scorer_of(desk)
+    except NotNow as refusal:
+        refusal.members = {"neighbours": neighbours}
+        raise
     degraded = list(desk.keeper.degraded)
     return json_response(
         {"status": "ready", "model": model_name(scorer), "degraded": degraded, "neighbours": neighbours}

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from leadlight.serving.api.problems import MEDIA_TYPE
 
-__all__ = ["body_spec", "erased_receipt", "refusals"]
+__all__ = ["body_spec", "erased_receipt", "not_ready", "refusals"]
 
 _PROBLEMS: Final = {
     404: "Nothing there",
@@ -30,6 +30,12 @@ def erased_receipt() -> dict[int | str, dict[str, Any]]:
     """Return the answer for a receipt of which little is left."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ErasedReceiptProblem"}}}
     return {410: {"description": "The receipt was erased; what is left of it is named", "content": content}}
+
+
+def not_ready() -> dict[int | str, dict[str, Any]]:
+    """Return the answer of a service that can't score."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/NotReadyProblem"}}}
+    return {503: {"description": "No model is ready; the state of each neighbour is named", "content": content}}
 
 
 def body_spec(schema: str) -> dict[str, Any]:

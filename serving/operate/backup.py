@@ -16,7 +16,9 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.clock import Clock, to_micros
+from leadlight.core.disk import sync
 from leadlight.core.errors import Unavailable
+from leadlight.core.secret import known_secret
 from leadlight.core.settings import Settings
 from leadlight.core.shelf import Shelf
 from leadlight.serving.operate.archive import ArchiveWriter
@@ -58,12 +60,12 @@ def back_up(settings: Settings, out: Path, *, clock: Clock, with_secret: bool = 
     Parameters
     ----------
     settings : Settings
-        Its database, the champion's cache and, if asked for, the secret key are backed up.
+        Its database, the champion's cache and, if asked for, the secret that is in effect are backed up.
     out : Path
         The file.
     clock : Clock
     with_secret : bool
-        Put the home's ``secret.key`` in: then whoever has the file can tell whom we forgot.
+        Put the secret in, as a ``secret.key``: then whoever has the file can tell whom we forgot.
 
     Returns
     -------
@@ -73,7 +75,7 @@ def back_up(settings: Settings, out: Path, *, clock: Clock, with_secret: bool = 
     Raises
     ------
     Unavailable
-        If the database does not answer, or there is no secret key to put in.
+        If the database does not answer, or there is no secret to put in.
     OSError
         If the file can't be written.
     """
@@ -91,13 +93,10 @@ def back_up(settings: Settings, out: Path, *, clock: Clock, with_secret: bool = 
 
 
 def _secret(settings: Settings, *, needed: bool) -> bytes | None:
-    path = settings.home_path / SECRET
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        if needed:
-            raise Unavailable(f"There is no {path} to put in; leave --with-secret away.") from None
-        return None
+    found = known_secret(settings)
+    if found is None and needed:
+        raise Unavailable(f"There is no {settings.home_path / SECRET} to put in; leave --with-secret away.")
+    return found
 
 
 @contextmanager
@@ -113,11 +112,7 @@ def _whole(out: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    folder = os.open(out.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(out.parent)
 
 
 def _write(
@@ -138,7 +133,7 @@ def _write(
     _write_models(archive, settings)
     if secret is not None and with_secret:
         with archive.member(SECRET) as member:
-            member.write(secret)
+            member.write(secret.hex().encode() + b"\n")
     manifest = Manifest(
         release=metadata.version("leadlight"),
         revision=revision,

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from leadlight.core.disk import sync
 from leadlight.core.errors import BrokenBackup, UsageError
+from leadlight.core.secret import known_secret
 from leadlight.core.settings import Settings
 from leadlight.core.shelf import Shelf
 from leadlight.serving.operate.archive import Archive, Member
@@ -30,35 +32,34 @@ class StagedFiles:
     ----------
     settings : Settings
     folder : Path
-    names : set of str
-        Of the members that lie there.
     """
 
-    def __init__(self, settings: Settings, folder: Path, names: set[str]) -> None:
+    def __init__(self, settings: Settings, folder: Path) -> None:
         self._settings = settings
         self._folder = folder
-        self._names = names
 
-    def has(self, name: str) -> bool:
-        """Return whether the backup brings this file."""
-        return name in self._names
+    @property
+    def secret(self) -> bytes | None:
+        """The secret that the backup brings; None where it brings none."""
+        return known_secret(self._settings.model_copy(update={"home": self._folder, "secret": None}))
 
     def put_in_place(self) -> None:
         """Let them take the names that the service looks at; what bore them is given up.
 
-        Models join those that are kept here: a version of the same number and another content goes beside it.
+        Models join those that are kept here: a version of the same number and another content goes beside it. They come
+        last: without them the service runs, only old receipts can't be shown again.
         """
-        brought = Shelf(self._settings.model_copy(update={"home": self._folder}))
-        for version, folder in brought.every():
-            Shelf(self._settings).keep(folder, version)
         fresh, place = self._folder / CHAMPION, self._settings.champion_cache
         if fresh.exists():
             if place.exists():
                 place.rename(self._folder / "old")
             fresh.rename(place)
-        if self.has(SECRET):
+        if self._settings.secret is None and (self._folder / SECRET).exists():
             (self._folder / SECRET).replace(self._settings.home_path / SECRET)
-        _sync(self._settings.home_path)
+        sync(self._settings.home_path)
+        brought = Shelf(self._settings.model_copy(update={"home": self._folder}))
+        for version, folder in brought.every():
+            Shelf(self._settings).keep(folder, version, unread=True)
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def stage(archive: Archive, manifest: Manifest, settings: Settings, *, replace: 
     Raises
     ------
     UsageError
-        If the home has others of the same name and ``replace`` is not set.
+        If the home has another champion and ``replace`` is not set.
     BrokenBackup
         If a file would not lie where it belongs.
     """
@@ -83,7 +84,7 @@ def stage(archive: Archive, manifest: Manifest, settings: Settings, *, replace: 
     with tempfile.TemporaryDirectory(dir=home, prefix=".champion-restored-") as scratch:
         for member in manifest.files:
             _write(archive, member, Path(scratch) / member.name)
-        yield StagedFiles(settings, Path(scratch), {member.name for member in manifest.files})
+        yield StagedFiles(settings, Path(scratch))
 
 
 def _write(archive: Archive, member: Member, path: Path) -> None:
@@ -94,7 +95,7 @@ def _write(archive: Archive, member: Member, path: Path) -> None:
             file.write(part)
         file.flush()
         os.fsync(file.fileno())
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _refuse_to_lose(manifest: Manifest, settings: Settings) -> None:
@@ -106,20 +107,3 @@ def _refuse_to_lose(manifest: Manifest, settings: Settings) -> None:
             f"{settings.champion_cache} holds another champion than the backup. Name another LEADLIGHT_HOME, or give "
             "it up with --replace."
         )
-    secret = settings.home_path / SECRET
-    for member in manifest.files:
-        if member.name == SECRET and secret.exists():
-            with secret.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != member.sha256:
-                    raise UsageError(
-                        f"{secret} is another one than the backup's. Name another LEADLIGHT_HOME, or give it up with "
-                        "--replace."
-                    )
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -24,8 +24,10 @@ __all__ = [
 
 FORMAT: Final = 1
 CHAMPION: Final = "champion/"
-MODELS: Final = "models/"
 """Members below it are the champion's cache."""
+
+MODELS: Final = "models/"
+"""Members below it are the versions that served, each in a folder of its name on the shelf."""
 
 SECRET: Final = "secret.key"
 """A member, and a file in the home, of the same name."""
@@ -66,10 +68,10 @@ class Manifest:
     taken_at : int
         Microseconds since 1970 UTC, by the service's clock.
     secret : str or None
-        Fingerprint of the home's secret key, which tokens of erased leads hang on; None where it had none.
+        Fingerprint of the secret that was in effect, which tokens of erased leads hang on; None where there was none.
     tables : tuple of TableMember
     files : tuple of Member
-        The champion's, and the secret key where it was asked for.
+        The champion's, those of the models that served, and the secret where it was asked for.
     """
 
     release: str

@@ -26,6 +26,8 @@ REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("leadlight_request_id", d
 _HEADER: Final = b"x-request-id"
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NO_ROUTE: Final = "none"
+"""What is told of addresses that nothing answers at: whoever tries many must not make a series of metrics each."""
+
 _log = logging.getLogger("leadlight.serving.requests")
 
 _PROCESS: Final = secrets.token_hex(6)

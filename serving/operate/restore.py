@@ -6,27 +6,29 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.errors import BrokenBackup, Unavailable, UsageError
+from leadlight.core.secret import known_secret
 from leadlight.core.settings import Settings
 from leadlight.serving.operate.archive import Archive
-from leadlight.serving.operate.home_files import StagedFiles, stage
+from leadlight.serving.operate.carried import Replaced, erasures_in, object_again, revoke_again, what_stands
+from leadlight.serving.operate.home_files import stage
 from leadlight.serving.operate.loading import continue_numbers, load_table
 from leadlight.serving.operate.manifest import SECRET, Manifest, read_manifest, secret_fingerprint
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import JOURNAL_FILE, ErasureJournal
 from leadlight.serving.store.plain_error import plain
-from leadlight.serving.store.schema import ERASURES, META, METADATA
+from leadlight.serving.store.schema import META, METADATA
 from leadlight.serving.store.upgrade import NEWEST, alone, revision_of, walk
 
 __all__ = ["Reapply", "Restored", "restore"]
 
-Reapply = Callable[[Connection, set[str]], int]
-"""Erases the leads of these tokens, within the connection's transaction, and returns how many it found."""
+Reapply = Callable[[Connection, bytes, set[str]], int]
+"""Erases the leads that have these tokens by a secret, within the connection's transaction; returns how many."""
 
 _VERSION_TABLE: Final = "alembic_version"
 _WAIT: Final = "30s"
@@ -47,16 +49,31 @@ class Restored:
         Erasures that the backup did not know of and that were made again.
     erased : int
         Leads that this took out.
+    objected : int
+        Leads whose objection to profiling only the replaced database knew of; it stands.
+    revoked : int
+        Keys that only the replaced database knew to be revoked; they stay so.
     lacks_secret : bool
-        Whether the backup was made with a ``secret.key`` that is not in this home: without it neither erased ids nor
-        sessions can be told.
+        Whether the backup was made with a secret that is neither in this home nor in ``LEADLIGHT_SECRET``: without it
+        neither erased ids nor sessions can be told.
     """
 
     manifest: Manifest
     revision: str
     forgotten: int
     erased: int
+    objected: int
+    revoked: int
     lacks_secret: bool
+
+
+class _Again(NamedTuple):
+    """What the tables were told once more; see `Restored`."""
+
+    forgotten: int
+    erased: int
+    objected: int
+    revoked: int
 
 
 def restore(settings: Settings, path: Path, *, replace: bool = False, reapply: Reapply | None = None) -> Restored:
@@ -64,7 +81,8 @@ def restore(settings: Settings, path: Path, *, replace: bool = False, reapply: R
 
     It is read and held against its manifest first; what is torn, truncated or altered is refused before anything is
     written. Then the tables are made as they stood when it was taken, filled, brought up to date, and rid of all who
-    were erased since, in one transaction; after that the champion is put in its place.
+    were erased since, in one transaction; after that the champion is put in its place. Objections and revoked keys that
+    the replaced database knew of stand.
 
     Parameters
     ----------
@@ -92,10 +110,12 @@ def restore(settings: Settings, path: Path, *, replace: bool = False, reapply: R
         archive = Archive(file)
         manifest = read_manifest(archive)
         with stage(archive, manifest, settings, replace=replace) as files:
-            secret = _secret_fits(settings, manifest, files)
-            found = _into_database(Database(settings.database), archive, manifest, settings, replace, reapply, secret)
+            secrets = _Secrets(known_secret(settings), files.secret)
+            _refuse_another_secret(settings, manifest, secrets, replace)
+            again = _into_database(Database(settings.database), archive, manifest, settings, replace, reapply, secrets)
             files.put_in_place()
-    return Restored(manifest, NEWEST, *found, lacks_secret=not secret)
+    lacks_secret = manifest.secret is not None and secrets.afterwards is None
+    return Restored(manifest, NEWEST, *again, lacks_secret=lacks_secret)
 
 
 @contextmanager
@@ -107,25 +127,51 @@ def _named(path: Path) -> Iterator[None]:
         raise BrokenBackup(f"{path} was not restored: {error}", error.problems) from None
 
 
-def _secret_fits(settings: Settings, manifest: Manifest, files: StagedFiles) -> bool:
-    """Return whether the home has the secret of the backup, or will have it; refuse another one."""
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """The secret that is in effect here, and the one that the backup brings; None where there is none."""
+
+    here: bytes | None
+    brought: bytes | None
+
+    @property
+    def afterwards(self) -> bytes | None:
+        """The one that tokens of erased leads hang on once all is restored."""
+        return self.here if self.brought is None else self.brought
+
+    @property
+    def changes(self) -> bool:
+        """Whether tokens that were made here can't be told any more."""
+        return self.here is not None and self.here != self.afterwards
+
+
+def _refuse_another_secret(settings: Settings, manifest: Manifest, secrets: _Secrets, replace: bool) -> None:
+    """Refuse where tokens would stay behind that nobody could tell, and where a secret would be lost unasked."""
     path = settings.home_path / SECRET
-    here = secret_fingerprint(path.read_bytes()) if path.exists() else None
-    if manifest.secret is None or here == manifest.secret:
-        return True
-    if not files.has(SECRET):
-        if here is None:
-            return False
+    name = str(path) if settings.secret is None else "LEADLIGHT_SECRET"
+    if secrets.brought is None:
+        if manifest.secret is None or secrets.here is None or secret_fingerprint(secrets.here) == manifest.secret:
+            return
         raise UsageError(
-            f"{path} is not the secret that the backup was made with, so those erased before could not be told. Put "
-            "the old home's secret.key there, or move this one away to restore without it."
+            f"{name} is not the secret that the backup was made with, so those erased before could not be told. Put "
+            "the old home's secret there, or take this one away to restore without it."
         )
-    if here is not None and _journal(settings).read():
+    if not secrets.changes:
+        return
+    if settings.secret is not None:
+        raise UsageError(
+            "LEADLIGHT_SECRET is another secret than the backup's, and would go on to count. Set it to the backup's, "
+            "or unset it."
+        )
+    if not replace:
+        raise UsageError(
+            f"{path} is another one than the backup's. Name another LEADLIGHT_HOME, or give it up with --replace."
+        )
+    if _journal(settings).read():
         raise UsageError(
             f"The backup brings another secret.key, under which the erasures in {JOURNAL_FILE} of "
             f"{settings.home_path} can't be told. Restore into a home of its own, or move both files away."
         )
-    return True
 
 
 def _journal(settings: Settings) -> ErasureJournal:
@@ -139,22 +185,29 @@ def _into_database(
     settings: Settings,
     replace: bool,
     reapply: Reapply | None,
-    has_secret: bool,
-) -> tuple[int, int]:
+    secrets: _Secrets,
+) -> _Again:
     engine = database.unopened()
     try:
         with alone(engine) as connection:
             _make_way(engine, connection)
-            erased_here = _clear(connection, replace)
+            replaced = _clear(connection, replace)
+            if replaced.erased and secrets.changes:
+                raise UsageError(
+                    f"The database that is to be replaced knows {len(replaced.erased):,} erasures, which can't be told "
+                    "under the secret.key that the backup brings. Restore into an empty database."
+                )
             walk(connection, manifest.revision)
             for table in manifest.tables:
                 with archive.open(table.member.name) as packed:
                     load_table(connection, table, packed)
             walk(connection)
-            tokens = _forgotten_since(connection, erased_here, _journal(settings).read())
-            erased = _erase_again(connection, tokens, reapply, has_secret) if tokens else 0
+            tokens = _forgotten_since(connection, replaced.erased, _journal(settings).read())
+            erased = _erase_again(connection, tokens, reapply, secrets.afterwards) if tokens else 0
+            objected = object_again(connection, replaced.objected)
+            revoked = revoke_again(connection, replaced.revoked)
             continue_numbers(connection)
-            return len(tokens), erased
+            return _Again(len(tokens), erased, objected, revoked)
     except SQLAlchemyError as error:
         raise Unavailable(
             f"The database did not take the backup and is as it was before: {plain(error)}. Check "
@@ -171,8 +224,8 @@ def _make_way(engine: Engine, connection: Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT}'")
 
 
-def _clear(connection: Connection, replace: bool) -> dict[str, int]:
-    """Take away the tables that are there; return the erasures that they knew of."""
+def _clear(connection: Connection, replace: bool) -> Replaced:
+    """Take away the tables that are there; return what they knew that must stand."""
     if (stands_at := revision_of(connection)) is not None and stands_at > NEWEST:
         walk(connection)  # says that a newer release has it
     quote = connection.dialect.identifier_preparer.quote
@@ -182,12 +235,10 @@ def _clear(connection: Connection, replace: bool) -> dict[str, int]:
         connection.exec_driver_sql(f"LOCK TABLE {', '.join(map(quote, ours))} IN ACCESS EXCLUSIVE MODE")
     if not replace:
         _refuse_to_lose({name: _count(connection, quote(name)) for name in ours if name != META.name})
-    erased: dict[str, int] = {}
-    if ERASURES.name in ours:
-        erased = _erasures(connection)
+    replaced = what_stands(connection, ours)
     for name in [*ours, *({_VERSION_TABLE} & there)]:
         connection.exec_driver_sql(f"DROP TABLE {quote(name)}")
-    return erased
+    return replaced
 
 
 def _count(connection: Connection, table: str) -> int:
@@ -212,20 +263,16 @@ def _forgotten_since(connection: Connection, *known: Mapping[str, int]) -> set[s
     """
     if not any(known):
         return set()
-    there = _erasures(connection)
+    there = erasures_in(connection)
     return {token for some in known for token, at in some.items() if there.get(token, at - 1) < at}
 
 
-def _erasures(connection: Connection) -> dict[str, int]:
-    return dict(connection.execute(select(ERASURES.c.token, ERASURES.c.erased_at)).all())
-
-
-def _erase_again(connection: Connection, tokens: set[str], reapply: Reapply | None, has_secret: bool) -> int:
-    if not has_secret:
+def _erase_again(connection: Connection, tokens: set[str], reapply: Reapply | None, secret: bytes | None) -> int:
+    if secret is None:
         raise Unavailable(
             f"{len(tokens):,} leads were erased since the backup, and can't be told without the secret.key of the home "
-            "that it was made in. Put that file into this home, then restore again."
+            "that it was made in. Put that file into this home, or set LEADLIGHT_SECRET, then restore again."
         )
     if reapply is None:
         raise Unavailable(f"{len(tokens):,} leads were erased since the backup, and nothing here erases them again.")
-    return reapply(connection, tokens)
+    return reapply(connection, secret, tokens)

@@ -14,17 +14,9 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-__all__ = ["LINGER_SECONDS", "STOP_SECONDS", "serve_on", "settle"]
+from leadlight.serving.operate.stopping import LINGER_SECONDS, STOP_SECONDS
 
-LINGER_SECONDS: Final = 1.0
-"""How long open connections are still answered, each answer with ``Connection: close``, after the stop was asked for.
-
-A client that sends its next request on a connection at the moment at which it is closed would find no answer; one that
-was told to close it does not.
-"""
-
-STOP_SECONDS: Final = 30
-"""How long answers that are being made may take after that."""
+__all__ = ["serve_on", "settle"]
 
 _KEEP_ALIVE_SECONDS: Final = 65
 """Longer than the minute after which most proxies let go of an idle connection: the one who sends must be first."""

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,15 +21,16 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadlight.core.clock import Clock
-from leadlight.core.errors import Unavailable
+from leadlight.core.errors import LeadlightError, Unavailable
 from leadlight.core.settings import Settings
 from leadlight.serving.operate.logs import configure
-from leadlight.serving.operate.server import LINGER_SECONDS, STOP_SECONDS, serve_on, settle
+from leadlight.serving.operate.server import serve_on, settle
+from leadlight.serving.operate.stopping import PATIENCE_SECONDS
 
 __all__ = ["serve_with"]
 
 _CANNOT_START: Final = 3
-"""Uvicorn's exit code where the application could not start; it would not the next time either."""
+"""Exit code, uvicorn's and ours, where the application could not start; it would not the next time either."""
 
 _TICK_SECONDS: Final = 0.2
 _SOON_SECONDS: Final = 10.0
@@ -68,7 +70,7 @@ def serve_with(count: int, settings: Settings, clock: Clock, listener: socket.so
             listener.close()  # else the system would go on queueing connections that nobody takes
             for worker in workers:
                 worker.ask_to_stop()
-            end = time.monotonic() + LINGER_SECONDS + STOP_SECONDS + 5
+            end = time.monotonic() + PATIENCE_SECONDS
             for worker in workers:
                 worker.wait_for_end(end)
 
@@ -135,8 +137,12 @@ def _work(settings: Settings, clock: Clock, listener: socket.socket, replaces: b
         settle()
         loaded.set()
 
-    app = create_app(settings, clock=clock, loaded=settled)
-    serve_on(listener, _starting_late(app, loaded) if replaces else app)
+    try:
+        app = create_app(settings, clock=clock, loaded=settled)
+        serve_on(listener, _starting_late(app, loaded) if replaces else app)
+    except LeadlightError as error:
+        _log.error("%s", str(error))
+        sys.exit(_CANNOT_START)
 
 
 def _starting_late(app: ASGIApp, loaded: threading.Event) -> ASGIApp:

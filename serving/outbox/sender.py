@@ -30,6 +30,7 @@ from leadlight.serving.outbox.signing import ID, SIGNATURE, TIMESTAMP, sign
 from leadlight.serving.store import outbox_table
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.outbox_table import Claim, Failure
+from leadlight.serving.store.plain_error import plain
 
 __all__ = ["KEPT_DAYS", "LEASE_SECONDS", "Sender"]
 
@@ -193,7 +194,7 @@ class Sender:
         try:
             act()
         except (SQLAlchemyError, OSError) as error:
-            _log.warning("the outbox can't be read or written, nothing is sent: %s", _kind(error))
+            _log.warning("the outbox can't be read or written, nothing is sent: %s", plain(error))
             return False
         except Exception:  # whatever it is, the next round may do better, and nobody else would take its place
             _log.exception("the sender of webhooks failed")
@@ -347,9 +348,3 @@ class Sender:
             chance=self._chance,
         )
         return Failure(claim, error, at)
-
-
-def _kind(error: Exception) -> str:
-    """Name an error without its statement's values, which may be a lead's."""
-    cause = getattr(error, "orig", None) or error
-    return f"{type(cause).__name__}: {cause}"

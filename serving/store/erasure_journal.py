@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from leadlight.core.disk import sync
+
 __all__ = ["JOURNAL_FILE", "ErasureJournal"]
 
 JOURNAL_FILE: Final = "erasures.jsonl"
@@ -60,7 +62,7 @@ class ErasureJournal:
             file.flush()
             os.fsync(file.fileno())
         if new:
-            _sync_folder(self._path.parent)
+            sync(self._path.parent)
 
     def read(self) -> dict[str, int]:
         """Return each token with the last time that it was erased; empty where there is no journal.
@@ -101,12 +103,3 @@ def _is_torn(file: BinaryIO, end: int) -> bool:
         return False
     file.seek(-1, os.SEEK_END)
     return file.read(1) != b"\n"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Write a folder's entries to the disk: a new file survives a crash only then."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

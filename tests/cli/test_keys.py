@@ -63,7 +63,6 @@ def test_a_key_is_made_listed_and_revoked(run, tmp_path):
         (("create", "--role", "crm", "--owner", "Ana"), "--owner"),
         (("create", "--role", "rep", "--owner", " "), "empty"),
         (("create", "--role", "rep", "--expires-in", "0"), "--expires-in"),
-        (("revoke", "0123456789ab"), "no such key"),
     ],
 )
 def test_what_makes_no_sense_is_refused(run, tmp_path, arguments, says):
@@ -72,6 +71,21 @@ def test_what_makes_no_sense_is_refused(run, tmp_path, arguments, says):
     assert says in done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["ok"] is False
     assert "Traceback" not in done.stderr
+
+
+def test_only_a_key_that_is_there_is_revoked(run, tmp_path):
+    run("keys", "create", "--role", "crm", home=tmp_path)
+    done = run("keys", "revoke", "0123456789ab", home=tmp_path)
+    assert done.returncode == 2
+    assert "no such key" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("list",), ("revoke", "0123456789ab")])
+def test_a_home_without_a_database_has_no_keys_and_gets_none(run, tmp_path, command):
+    done = run("keys", *command, home=tmp_path)
+    assert done.returncode == 3
+    assert "no database" in " ".join(done.stderr.split())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_database_that_is_away_is_said_in_one_sentence(run, tmp_path):

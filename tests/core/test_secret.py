@@ -7,7 +7,7 @@ import pytest
 
 from leadlight.core import settings
 from leadlight.core.errors import UsageError
-from leadlight.core.secret import SECRET_FILE, keyed, secret_of
+from leadlight.core.secret import SECRET_FILE, keyed, known_secret, secret_of
 from leadlight.core.settings import Settings
 
 _MAKE = """
@@ -67,6 +67,15 @@ def test_the_setting_comes_before_the_file(here, monkeypatch):
     assert secret_of(found) == bytes([0xAB] * 40)
     assert not (here.home_path / SECRET_FILE).exists()
     assert "abab" not in repr(found)
+
+
+def test_a_secret_that_is_only_asked_after_is_not_made(here, monkeypatch):
+    assert known_secret(here) is None
+    assert not here.home_path.exists()
+    made = secret_of(here)
+    assert known_secret(here) == made
+    monkeypatch.setenv("LEADLIGHT_SECRET", "ab" * 40)
+    assert known_secret(settings.load(home=here.home_path)) == bytes([0xAB] * 40)
 
 
 def test_an_empty_setting_counts_as_none(here, monkeypatch):

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from leadlight.serving.operate.server import LINGER_SECONDS, STOP_SECONDS
+from leadlight.core.settings import Settings
+from leadlight.serving.access.hosts import Hosts
+from leadlight.serving.operate.stopping import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -57,10 +59,21 @@ def test_only_this_machine_is_published():
     assert "ports" not in SERVICES["database"]
 
 
+def test_the_published_address_may_be_called_and_the_first_key_is_made_before_it_serves(tmp_path):
+    """Behind a published port the service is called by a name that is not the address the call arrives at."""
+    environment = SERVICES["api"]["environment"]
+    hosts = re.fullmatch(r"\$\{LEADLIGHT_ALLOWED_HOSTS:-(.+)\}", environment["LEADLIGHT_ALLOWED_HOSTS"])[1]
+    settings = Settings(home=tmp_path, allowed_hosts=hosts, _env_file=None)
+    for host in (b"localhost:8000", b"127.0.0.1:8000"):
+        assert Hosts(settings.host_names).allow(host, "172.18.0.4")
+        assert not Hosts(()).allow(host, "172.18.0.4")
+    said = (DEPLOY / "compose.yaml").read_text(), (ROOT / "docs" / "operating.md").read_text()
+    assert all("run --rm api leadlight keys create --role admin" in text for text in said)
+
+
 def test_whoever_stops_it_waits_until_it_has_ended():
-    needed = LINGER_SECONDS + STOP_SECONDS + 5
-    assert int(re.search(r"TimeoutStopSec=(\d+)", UNIT)[1]) > needed
-    assert int(SERVICES["api"]["stop_grace_period"].rstrip("s")) > needed
+    assert int(re.search(r"TimeoutStopSec=(\d+)", UNIT)[1]) > PATIENCE_SECONDS
+    assert int(SERVICES["api"]["stop_grace_period"].rstrip("s")) > PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize(

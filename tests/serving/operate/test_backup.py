@@ -5,59 +5,30 @@ from __future__ import annotations
 import json
 import tarfile
 import threading
-from collections.abc import Iterator
 from dataclasses import replace as changed
 from dataclasses import replace as replace_dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, delete, func, insert, select, text
 
-from databases import KINDS, database_url
-from filled import everything, fill
+from backups import CLOCK, lead, one_message, put_secret, receipt, settings_of
+from filled import everything
 from leadlight.core import artifact
 from leadlight.core.artifact import TrainedModel
-from leadlight.core.clock import FixedClock
 from leadlight.core.errors import BrokenBackup, ModelContractError, Unavailable, UsageError
 from leadlight.core.registry import cached_champion
 from leadlight.core.settings import Settings
 from leadlight.core.shelf import Shelf
 from leadlight.serving.operate.backup import back_up
-from leadlight.serving.operate.restore import Restored, restore
+from leadlight.serving.operate.restore import restore
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import ErasureJournal
 from leadlight.serving.store.receipts import Slip
-from leadlight.serving.store.schema import ERASURES, LEADS, METADATA, OUTBOX, RECEIPTS
+from leadlight.serving.store.schema import LEADS, METADATA, OUTBOX, RECEIPTS
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from leadlight.serving.store.upgrade import NEWEST, revision_of, upgrade
 from models import save_champion
-
-CLOCK = FixedClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
-
-
-def settings_of(home: Path, url: str) -> Settings:
-    return Settings(home=home, database_url=url, _env_file=None)
-
-
-@pytest.fixture
-def old(tmp_path: Path, url: str) -> Settings:
-    """A home with a database that holds something everywhere."""
-    settings = settings_of(tmp_path / "old", url)
-    settings.home_path.mkdir()
-    database = Database(url)
-    with database.writing() as connection:
-        fill(connection)
-    database.close()
-    return settings
-
-
-@pytest.fixture(params=KINDS)
-def new(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
-    """An empty home with an empty database of each kind."""
-    (tmp_path / "new").mkdir()
-    with database_url(request.param, tmp_path / "new") as made:
-        yield settings_of(tmp_path / "new", made)
 
 
 def rows_of(settings: Settings) -> object:
@@ -102,6 +73,19 @@ def test_every_model_that_served_comes_along(old: Settings, new: Settings, model
     assert kept == {"1": other.facts, "1~2": model.facts, "2": other.facts}
 
 
+def test_a_model_of_a_format_that_nobody_reads_any_more_stops_no_restore(
+    old: Settings, new: Settings, model: TrainedModel, tmp_path: Path
+) -> None:
+    save_champion(model, old.home_path, 2)
+    former = old.model_shelf / "1"
+    former.mkdir(parents=True)
+    (former / "model.json").write_text('{"format": 999}')
+    back_up(old, tmp_path / "b.tar", clock=CLOCK)
+    restore(new, tmp_path / "b.tar")
+    assert cached_champion(new)[1] == 2
+    assert (new.model_shelf / "1" / "model.json").read_text() == '{"format": 999}'
+
+
 def test_numbers_go_on_after_the_highest(old: Settings, new: Settings, tmp_path: Path) -> None:
     back_up(old, tmp_path / "b.tar", clock=CLOCK)
     restore(new, tmp_path / "b.tar")
@@ -130,11 +114,6 @@ def test_an_empty_store_is_backed_up_too(url: str, new: Settings, tmp_path: Path
     assert number == 1
 
 
-def one_message() -> dict[str, object]:
-    values = dict.fromkeys(("created_at", "next_attempt_at", "attempts", "claimed_until"), 0)
-    return {"message_id": "m", "lead_id": "L", "payload": "{}", "state": "waiting", **values}
-
-
 def test_it_is_one_moment_while_others_write(url: str, new: Settings, tmp_path: Path) -> None:
     """Each transaction puts a lead and its receipt in: no backup may hold one without the other."""
     database, stop = Database(url), threading.Event()
@@ -159,16 +138,6 @@ def test_it_is_one_moment_while_others_write(url: str, new: Settings, tmp_path: 
         writer.join()
         database.close()
     restore(new, tmp_path / "4.tar")
-
-
-def lead(lead_id: str) -> dict[str, object]:
-    values = dict.fromkeys(("created_at", "recorded_at", "attributes_at", "touched_at"), 1)
-    return {"lead_id": lead_id, "attributes": "{}", **values}
-
-
-def receipt(number: int) -> dict[str, object]:
-    numbers = {"as_of": 1, "made_at": 1, "model_version": 1, "schema_version": 1}
-    return {"receipt_id": f"{number:026}", "lead_id": "L", "agreement_version": "v", "text": "{}", **numbers}
 
 
 def test_receipts_that_wait_in_the_spool_are_in_it(old: Settings, new: Settings, tmp_path: Path) -> None:
@@ -252,10 +221,11 @@ def test_any_tar_unpacks_it(old: Settings, tmp_path: Path) -> None:
 def test_a_failure_midway_leaves_the_database_as_it_was(old: Settings, new: Settings, tmp_path: Path) -> None:
     back_up(old, tmp_path / "b.tar", clock=CLOCK)
     restore(new, tmp_path / "b.tar")
+    put_secret(new)
     ErasureJournal(new.home_path / "erasures.jsonl").add(["t"], 5)
     before = rows_of(new)
 
-    def fail(connection: Connection, tokens: set[str]) -> int:
+    def fail(connection: Connection, _: bytes, tokens: set[str]) -> int:
         connection.execute(delete(LEADS))
         raise RuntimeError("midway")
 
@@ -335,120 +305,6 @@ def test_a_database_of_a_newer_release_is_left_alone(old: Settings, new: Setting
     database.close()
     with pytest.raises(ModelContractError, match="newer release"):
         restore(new, tmp_path / "b.tar", replace=True)
-
-
-def erase(connection: Connection, tokens: set[str]) -> int:
-    """Erase leads by a token that is their id backwards."""
-    leads = {token[::-1] for token in tokens}
-    gone = connection.execute(delete(LEADS).where(LEADS.c.lead_id.in_(leads))).rowcount
-    for token in tokens:
-        connection.execute(delete(ERASURES).where(ERASURES.c.token == token))
-        connection.execute(insert(ERASURES).values(token=token, erased_at=9, models="[]"))
-    return gone
-
-
-@pytest.fixture
-def kept(url: str, tmp_path: Path) -> Settings:
-    """A store with three leads, one of which was erased before the backup and came again."""
-    settings = settings_of(tmp_path / "old", url)
-    settings.home_path.mkdir()
-    database = Database(url)
-    with database.writing() as connection:
-        connection.execute(insert(LEADS), [lead("ann"), lead("bob"), lead("cid")])
-        connection.execute(insert(ERASURES).values(token="dic", erased_at=3, models="[]"))
-    database.close()
-    ErasureJournal(settings.home_path / "erasures.jsonl").add(["dic"], 3)
-    return settings
-
-
-def leads_of(settings: Settings) -> list[str]:
-    database = Database(settings.database)
-    with database.reading() as connection:
-        found = connection.execute(select(LEADS.c.lead_id).order_by(LEADS.c.lead_id)).scalars().all()
-    database.close()
-    return list(found)
-
-
-def put_back(settings: Settings, path: Path) -> Restored:
-    return restore(settings, path, replace=True, reapply=erase)
-
-
-def test_whom_we_forgot_since_stays_forgotten(kept: Settings, tmp_path: Path) -> None:
-    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
-    ErasureJournal(kept.home_path / "erasures.jsonl").add(["bob", "nna"], 7)
-    done = put_back(kept, tmp_path / "b.tar")
-    assert (done.forgotten, done.erased) == (2, 2)
-    assert leads_of(kept) == ["cid"]
-    assert put_back(kept, tmp_path / "b.tar").erased == 2
-
-
-def test_what_was_erased_anew_since_is_erased_again(kept: Settings, tmp_path: Path) -> None:
-    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
-    ErasureJournal(kept.home_path / "erasures.jsonl").add(["dic"], 8)
-    assert put_back(kept, tmp_path / "b.tar").erased == 1
-    assert leads_of(kept) == ["ann", "bob"]
-
-
-def test_the_database_that_is_replaced_knows_erasures_too(kept: Settings, tmp_path: Path) -> None:
-    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
-    (kept.home_path / "erasures.jsonl").unlink()
-    database = Database(kept.database)
-    with database.writing() as connection:
-        assert erase(connection, {"bob"}) == 1
-    database.close()
-    put_back(kept, tmp_path / "b.tar")
-    assert leads_of(kept) == ["ann", "cid"]
-
-
-def test_nothing_is_restored_where_nobody_can_erase_again(kept: Settings, new: Settings, tmp_path: Path) -> None:
-    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
-    ErasureJournal(new.home_path / "erasures.jsonl").add(["bob"], 7)
-    with pytest.raises(Unavailable, match="1 leads were erased since"):
-        restore(new, tmp_path / "b.tar")
-    database = Database(new.database).unopened()
-    with database.connect() as connection:
-        assert revision_of(connection) is None
-    database.dispose()
-
-
-@pytest.mark.parametrize("with_secret", [False, True])
-def test_the_secret_goes_along_only_if_asked(kept: Settings, new: Settings, tmp_path: Path, with_secret: bool) -> None:
-    (kept.home_path / "secret.key").write_bytes(b"s" * 32)
-    out = tmp_path / "b.tar"
-    back_up(kept, out, clock=CLOCK, with_secret=with_secret)
-    assert (b"s" * 32 in out.read_bytes()) == with_secret
-    done = restore(new, out)
-    path = new.home_path / "secret.key"
-    assert (path.exists(), done.lacks_secret) == (with_secret, not with_secret)
-    if with_secret:
-        assert path.stat().st_mode & 0o777 == 0o600
-        assert path.read_bytes() == b"s" * 32
-
-
-def test_a_secret_that_is_not_there_can_not_go_along(kept: Settings, tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="--with-secret"):
-        back_up(kept, tmp_path / "b.tar", clock=CLOCK, with_secret=True)
-    assert not (tmp_path / "b.tar").exists()
-
-
-def test_another_secret_than_the_backups_is_refused(kept: Settings, new: Settings, tmp_path: Path) -> None:
-    (kept.home_path / "secret.key").write_bytes(b"s" * 32)
-    (new.home_path / "secret.key").write_bytes(b"another")
-    for with_secret in (False, True):
-        back_up(kept, tmp_path / "b.tar", clock=CLOCK, with_secret=with_secret)
-        with pytest.raises(UsageError, match=r"secret\.key"):
-            restore(new, tmp_path / "b.tar")
-    assert (new.home_path / "secret.key").read_bytes() == b"another"
-
-
-def test_erasures_under_a_secret_that_is_lost_stop_the_restore(kept: Settings, new: Settings, tmp_path: Path) -> None:
-    (kept.home_path / "secret.key").write_bytes(b"s" * 32)
-    back_up(kept, tmp_path / "b.tar", clock=CLOCK)
-    ErasureJournal(new.home_path / "erasures.jsonl").add(["bob"], 7)
-    with pytest.raises(Unavailable, match=r"secret\.key"):
-        restore(new, tmp_path / "b.tar", reapply=erase)
-    (new.home_path / "secret.key").write_bytes(b"s" * 32)
-    assert restore(new, tmp_path / "b.tar", reapply=erase).erased == 1
 
 
 def test_a_manifest_says_what_is_in_it(old: Settings, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import insert, text, update
 
 from leadlight.core.clock import FixedClock, to_micros
@@ -19,6 +20,7 @@ from leadlight.serving.operate.neighbours import OK, Check, Found, Neighbours
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import OUTBOX
 from models import save_champion
+from outboxes import SECRET
 from waiting import wait_for
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -150,8 +152,26 @@ def test_readyz_names_each(serve: Any, settings: Settings, model: Any) -> None:
         answer = answer_schemas.Readiness.model_validate(client.get("/readyz").json())
         return {name: (found.state, found.reason) for name, found in answer.neighbours.items()}
 
-    well = dict.fromkeys(("database", "receipt_spool", "outbox", "champion"), ("ok", None))
+    well = dict.fromkeys(("database", "receipt_spool", "champion"), ("ok", None))
     wait_for(lambda: told() == well)
+
+
+def test_readyz_names_the_outbox_only_where_something_is_sent(serve: Any, settings: Settings, model: Any) -> None:
+    assert "outbox" not in serve(model=model).get("/readyz").json()["neighbours"]
+    told = settings.model_copy(update={"webhook_url": "http://127.0.0.1:9/", "webhook_secret": SecretStr(SECRET)})
+    client = serve(model=model, settings=told)
+    wait_for(lambda: client.get("/readyz").json()["neighbours"]["outbox"]["state"] == "ok")
+
+
+def test_readyz_names_each_where_the_service_can_not_score(serve: Any, settings: Settings) -> None:
+    client = serve(ready=False)
+    wait_for(lambda: client.get("/readyz").json()["neighbours"]["champion"]["state"] == "down")
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    found = answer_schemas.NotReadyProblem.model_validate(answer.json())
+    assert (found.code, found.neighbours["receipt_spool"].state) == ("no_champion", "ok")
+    declared = client.get("/openapi.json").json()["paths"]["/readyz"]["get"]["responses"]["503"]["content"]
+    assert declared["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/NotReadyProblem"}
 
 
 def test_readyz_says_that_the_database_is_down(serve: Any, settings: Settings, model: Any) -> None:

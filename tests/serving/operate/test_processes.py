@@ -19,6 +19,10 @@ from pathlib import Path
 import pytest
 
 from leadlight.core.artifact import TrainedModel
+from leadlight.core.clock import SystemClock
+from leadlight.core.errors import Unavailable
+from leadlight.core.settings import Settings
+from leadlight.serving.operate.workers import serve_with
 from models import request_body, save_champion
 from waiting import wait_for
 
@@ -258,6 +262,33 @@ def test_a_service_that_can_not_start_ends_and_says_so(home: Path) -> None:
     )
     assert done.returncode == 3
     assert "can't start" in done.stderr
+
+
+def test_a_wrong_setting_is_said_before_any_worker_starts(home: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEADLIGHT_")}
+    done = subprocess.run(
+        [LEADLIGHT, "serve", "--port", "0", "--workers", "2"],
+        capture_output=True,
+        text=True,
+        env={**kept, "LEADLIGHT_HOME": str(home), "LEADLIGHT_WEBHOOK_URL": "https://crm.example.com/"},
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "LEADLIGHT_WEBHOOK_SECRET is not" in " ".join(done.stderr.split())
+    assert "Serving" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_worker_that_is_refused_what_it_needs_says_so_in_a_line_and_is_not_replaced(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(home=home, webhook_url="https://crm.example.com/", _env_file=None)
+    with pytest.raises(Unavailable, match="can't start"):
+        serve_with(1, settings, SystemClock(), socket.create_server(("127.0.0.1", 0)))
+    said = capfd.readouterr().err
+    assert "LEADLIGHT_WEBHOOK_SECRET is not" in said
+    assert "Traceback" not in said
 
 
 def test_workers_list_no_history(home: Path) -> None:

@@ -272,6 +272,25 @@ def test_while_the_database_is_down_the_sender_waits(
     assert office.receiver.ids == [first, second]  # it was remembered meanwhile
 
 
+def test_what_the_database_refuses_is_logged_without_what_it_quotes(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """PostgreSQL quotes the whole row that fails a check: the lead's id, and what was to be told of it."""
+    made = office.put("L-marked", why="marked")
+    with office.database.writing() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON outbox WHEN new.attempts > 0 BEGIN SELECT RAISE(ABORT, 'no'); END"
+            if office.database.is_sqlite
+            else "ALTER TABLE outbox ADD CONSTRAINT refuse CHECK (attempts = 0)"
+        )
+    office.receiver.always(status=503)
+    office.send()
+    wait_for(lambda: "can't be read or written" in caplog.text)
+    assert "IntegrityError: no" in caplog.text or "CheckViolation: SQLSTATE 23514 outbox refuse" in caplog.text
+    assert "marked" not in caplog.text
+    assert office.row(made).attempts == 0
+
+
 def test_what_was_delivered_a_week_ago_is_deleted(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender_module, "_PURGE_SECONDS", 0.0)
     monkeypatch.setattr(sender_module, "_PURGE_AT_ONCE", 2)
