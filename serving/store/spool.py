@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from leadlight.core.disk import sync
 from leadlight.serving.store.receipts import Receipt, Slip
 
 __all__ = ["SPOOL_FILE", "Spool"]
@@ -98,7 +99,7 @@ class Spool:
         with self._path.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if new:
-                _sync_folder(self._path.parent)
+                sync(self._path.parent)
             yield file
 
 
@@ -137,12 +138,3 @@ def _end_torn_line(file: BinaryIO) -> None:
 def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Write a folder's entries to the disk: a new file survives a crash only then."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
