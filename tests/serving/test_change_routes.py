@@ -388,9 +388,10 @@ def test_a_store_that_does_not_answer_is_said(sqlite_house: House) -> None:
     house = sqlite_house
     first, second, _ = two_models(house, boosted(), trained(seed=3, drawn=other_catalog()))
     assert house.client is not None
+    path = house.settings.home_path / "leadlight.db"
+    path.rename(path.with_name("carried-off.db"))
+    path.mkdir()  # what works in the background may still hold the file that was, but nothing new can be opened
     house.client.app.state.desk.memory.database.close()  # type: ignore[attr-defined] # Starlette's app
-    for path in house.settings.home_path.glob("leadlight.db*"):
-        path.write_bytes(b"no database at all " * 4_000)
     answer = house.changes(second, first)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
