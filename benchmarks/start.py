@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.load import Address, Refused, closed_loop, request
+from benchmarks.callers import Address, Refused, closed_loop, request
 from benchmarks.serve.first import first_answer
 from benchmarks.serve.folder import SCORE, kept_or_scratch, lines_of, prepared
 from benchmarks.serve.processes import ends_in_words, ends_on_signals, running

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.load import Address, Answer, Refused, ask
+from benchmarks.callers import Address, Answer, Refused, ask
 from benchmarks.serve.processes import Child
 
 __all__ = ["first_answer"]

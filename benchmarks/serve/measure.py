@@ -6,13 +6,13 @@ import os
 import socket
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.load import Address, Measured, closed_loop, open_loop, request
+from benchmarks.callers import Address, Measured, closed_loop, open_loop, request
 from benchmarks.serve.first import first_answer
 from benchmarks.serve.folder import MODEL_NAME, SCORE, facts_of, lines_of, tracking_uri
 from benchmarks.serve.processes import Child, cores, pin, running
@@ -53,7 +53,7 @@ class Service:
 
     name: str
     address: Address
-    requests: Sequence[bytes] = field(repr=False)
+    requests: Iterable[bytes] = field(repr=False)
     child: Child = field(repr=False)
 
     def round(self, seconds: float) -> Round:
@@ -160,9 +160,9 @@ def started(folder: Path, name: str) -> Iterator[Service]:
         command, log=folder / f"{name}.log", environment=environment, core=cores()[0], reads=not port
     ) as child:
         address = ("127.0.0.1", port or int(child.first_line()))
-        service = Service(name, address, _requests(folder, name), child)
-        first_answer(child, address, service.requests[0])
-        yield service
+        requests = _requests(folder, name)
+        first_answer(child, address, requests[0])
+        yield Service(name, address, requests, child)
 
 
 def _requests(folder: Path, name: str) -> list[bytes]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.load import ask, request
+from benchmarks.callers import ask, request
 from benchmarks.serve.first import first_answer
 from benchmarks.serve.folder import FACTS, MODEL_NAME, SCORE, tracking_uri
 from benchmarks.serve.leads import score_requests

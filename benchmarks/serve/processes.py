@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks.load import Refused, Stalled
+from benchmarks.callers import Refused, Stalled
 
 __all__ = ["Broken", "Child", "cores", "ends_on_signals", "pin", "running"]
 

@@ -36,7 +36,7 @@ def module(name):
         return importlib.import_module(f"benchmarks.{name}")
 
 
-load = module("load")
+callers = module("callers")
 processes = module("serve.processes")
 
 
@@ -105,18 +105,18 @@ def answer(body=b"{}", status=200):
 
 
 def requests(count=7):
-    return [load.request("/v1/score", b'{"lead": %d}' % number) for number in range(count)]
+    return [callers.request("/v1/score", b'{"lead": %d}' % number) for number in range(count)]
 
 
 @given(st.lists(st.floats(0, 1e3), min_size=1, max_size=300), st.sampled_from((0.0, 0.5, 0.9, 0.99, 1.0)))
 def test_percentiles_are_values_that_were_seen_by_nearest_rank(waits, share):
     expected = np.percentile(waits, 100 * share, method="inverted_cdf") * 1e3
-    assert load.Measured(waits, 1.0).wait_ms(share) == expected
+    assert callers.Measured(waits, 1.0).wait_ms(share) == expected
 
 
 def test_a_closed_loop_counts_the_answers_of_its_seconds_and_sends_all_requests_in_turn():
     with Planted(lambda _: (0.01, answer())) as server:
-        measured = load.closed_loop(server.address, requests(), seconds=0.5, connections=2)
+        measured = callers.closed_loop(server.address, requests(), seconds=0.5, connections=2)
     assert 5 <= len(measured.waits) <= 100  # two connections, 10 ms each
     assert server.count - 2 <= len(measured.waits) <= server.count
     assert measured.per_second == len(measured.waits) / 0.5
@@ -126,14 +126,14 @@ def test_a_closed_loop_counts_the_answers_of_its_seconds_and_sends_all_requests_
 
 def test_an_open_loop_sends_what_is_due_at_an_even_pace():
     with Planted(lambda _: (answer(),)) as server:
-        measured = load.open_loop(server.address, requests(), per_second=100, seconds=0.5)
+        measured = callers.open_loop(server.address, requests(), per_second=100, seconds=0.5)
     assert len(measured.waits) == server.count == 50
     assert measured.seconds >= 0.49
 
 
 def test_an_open_loop_sees_planted_delays_in_its_percentiles():
     with Planted(lambda number: (0.12 if number % 10 == 0 else 0.0, answer())) as server:
-        measured = load.open_loop(server.address, requests(), per_second=100, seconds=1.0)
+        measured = callers.open_loop(server.address, requests(), per_second=100, seconds=1.0)
     assert sum(wait >= 0.12 for wait in measured.waits) >= 10
     assert measured.wait_ms(0.95) >= 120 > measured.wait_ms(0.5)
 
@@ -145,7 +145,7 @@ def test_an_open_loop_counts_the_wait_of_all_that_was_due_while_the_service_stoo
         return (answer(),)
 
     with Planted(stands_still_once) as server:
-        measured = load.open_loop(server.address, requests(), per_second=100, seconds=1.0, connections=2)
+        measured = callers.open_loop(server.address, requests(), per_second=100, seconds=1.0, connections=2)
     late = sorted(wait for wait in measured.waits if wait > 0.05)
     assert len(late) >= 20  # 30 were due in that time, 25 of them more than 50 ms before its end
     assert late[-1] >= 0.28
@@ -155,12 +155,12 @@ def test_an_open_loop_counts_the_wait_of_all_that_was_due_while_the_service_stoo
 def test_an_answer_that_is_no_200_ends_the_run_with_its_body(loop):
     def run(address):
         if loop == "closed":
-            return load.closed_loop(address, requests(), seconds=5)
-        return load.open_loop(address, requests(), per_second=200, seconds=5)
+            return callers.closed_loop(address, requests(), seconds=5)
+        return callers.open_loop(address, requests(), per_second=200, seconds=5)
 
     with (
         Planted(lambda number: (answer(b"no such lead", 422) if number == 5 else answer(),)) as server,
-        pytest.raises(load.Refused, match="422: no such lead"),
+        pytest.raises(callers.Refused, match="422: no such lead"),
     ):
         run(server.address)
 
@@ -169,8 +169,8 @@ def test_answers_may_come_in_pieces():
     whole = answer(b"x" * 100_000)
     pieces = (whole[:9], 0.01, whole[9:30], 0.01, whole[30:60_000], 0.01, whole[60_000:])
     with Planted(lambda _: pieces) as server:
-        assert load.ask(server.address, requests()[0]) == load.Answer(200, b"x" * 100_000)
-        assert len(load.open_loop(server.address, requests(), per_second=20, seconds=0.3).waits) == 6
+        assert callers.ask(server.address, requests()[0]) == callers.Answer(200, b"x" * 100_000)
+        assert len(callers.open_loop(server.address, requests(), per_second=20, seconds=0.3).waits) == 6
 
 
 @pytest.mark.parametrize(
@@ -181,13 +181,13 @@ def test_answers_may_come_in_pieces():
     ],
 )
 def test_a_broken_answer_is_named(plan, says):
-    with Planted(lambda _: plan) as server, pytest.raises(load.Refused, match=says):
-        load.closed_loop(server.address, requests(), seconds=1)
+    with Planted(lambda _: plan) as server, pytest.raises(callers.Refused, match=says):
+        callers.closed_loop(server.address, requests(), seconds=1)
 
 
 def test_a_service_that_never_answers_ends_the_run():
-    with Planted(lambda _: (60,)) as server, pytest.raises(load.Stalled):
-        load.open_loop(server.address, requests(), per_second=100, seconds=1, connections=2, patience=0.2)
+    with Planted(lambda _: (60,)) as server, pytest.raises(callers.Stalled):
+        callers.open_loop(server.address, requests(), per_second=100, seconds=1, connections=2, patience=0.2)
 
 
 def alive(mark):

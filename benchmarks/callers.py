@@ -17,7 +17,7 @@ import math
 import select
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
@@ -105,7 +105,7 @@ def ask(address: Address, message: bytes, *, patience: float = PATIENCE) -> Answ
 
 
 def closed_loop(
-    address: Address, requests: Sequence[bytes], *, seconds: float, connections: int = 4, patience: float = PATIENCE
+    address: Address, requests: Iterable[bytes], *, seconds: float, connections: int = 4, patience: float = PATIENCE
 ) -> Measured:
     """Ask without a pause on every connection; answers within the time count, the last ones are only waited for.
 
@@ -137,7 +137,7 @@ def closed_loop(
 
 def open_loop(
     address: Address,
-    requests: Sequence[bytes],
+    requests: Iterable[bytes],
     *,
     per_second: float,
     seconds: float,
