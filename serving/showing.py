@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, tuple_
 
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.json_text import is_whole
@@ -20,12 +20,15 @@ from leadlight.serving.scorer import Answer, Scorer
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.receipt_table import insert_receipts
 from leadlight.serving.store.schema import SCORES
-from leadlight.serving.store.sql import is_true, parts
+from leadlight.serving.store.sql import any_of, is_true, parts, row_dicts
 
-__all__ = ["BadCursor", "Filters", "Shown", "find_page", "find_stretch", "give_receipts", "read_scores"]
+__all__ = ["BadCursor", "Filters", "Shown", "find_page", "find_stretch", "give_receipts", "read_scores", "shown_before"]
 
 Row = Mapping[str, Any]
 
+_SCORES: Final = select(SCORES).where(any_of(SCORES.c.lead_id, "values")).order_by(SCORES.c.lead_id)
+_HELD_SCORES: Final = _SCORES.with_for_update()  # but for SQLite, which has one writer at a time
+_RECEIPT: Final = SCORES.update().where(SCORES.c.lead_id == bindparam("shown")).values(receipt_id=bindparam("by"))
 _RANK: Final = (SCORES.c.score.desc(), SCORES.c.log_odds.desc(), SCORES.c.lead_id.desc())
 
 
@@ -90,7 +93,7 @@ def find_page(
         after = tuple_(*_read_cursor(cursor))
         conditions.append(tuple_(SCORES.c.score, SCORES.c.log_odds, SCORES.c.lead_id) < after)
     asked = select(SCORES).where(and_(*conditions)).order_by(*_RANK).limit(limit + 1)
-    rows: list[Row] = [dict(row) for row in connection.execute(asked).mappings()]
+    rows: list[Row] = [*row_dicts(connection.execute(asked))]
     more = len(rows) > limit
     return rows[:limit], _write_cursor(rows[limit - 1]) if more else None
 
@@ -113,8 +116,7 @@ def find_stretch(
     places = select(SCORES.c.lead_id).where(wanted).order_by(*_RANK).limit(limit).offset(offset)
     asked = select(SCORES).where(SCORES.c.lead_id.in_(places)).order_by(*_RANK)
     total = connection.execute(select(func.count()).select_from(SCORES).where(wanted)).scalar_one()
-    rows: list[Row] = [dict(row) for row in connection.execute(asked).mappings()]
-    return rows, total
+    return [*row_dicts(connection.execute(asked))], total
 
 
 def _write_cursor(row: Row) -> str:
@@ -139,8 +141,7 @@ def read_scores(connection: Connection, lead_ids: Sequence[str]) -> dict[str, Ro
     """Return the last scores of leads, by id."""
     found: dict[str, Row] = {}
     for part in parts(lead_ids):
-        asked = select(SCORES).where(SCORES.c.lead_id.in_(part))
-        found.update({row["lead_id"]: dict(row) for row in connection.execute(asked).mappings()})
+        found.update({row["lead_id"]: row for row in row_dicts(connection.execute(_SCORES, {"values": part}))})
     return found
 
 
@@ -195,16 +196,37 @@ def give_receipts(
         _score_anew(connection, scorer, stale, now)
         current = _held(connection, list(current))
     kept = [now_ for row in rows if (now_ := current.get(row["lead_id"])) and now_["owner_id"] == row["owner_id"]]
-    asked = [(unpacked(row["features"]), row["lead_id"], row["as_of"]) for row in kept]
-    answers = scorer.explain_each(asked, language=language, reasons=reasons)
+    answers = _in_words(scorer, kept, language, reasons)
     new = {row["lead_id"]: ids.next() for row in kept if row["receipt_id"] is None}
     slips = [scorer.slip(answer, new[answer.lead_id], now) for answer in answers if answer.lead_id in new]
     insert_receipts(connection, slips)
-    for slip in slips:
-        connection.execute(SCORES.update().where(SCORES.c.lead_id == slip.lead_id).values(receipt_id=slip.receipt_id))
+    if slips:
+        connection.execute(_RECEIPT, [{"shown": slip.lead_id, "by": slip.receipt_id} for slip in slips])
     return [
         Shown(row, answer, row["receipt_id"] or new[row["lead_id"]]) for row, answer in zip(kept, answers, strict=True)
     ]
+
+
+def shown_before(scorer: Scorer, rows: Sequence[Row], *, language: str, reasons: int | None) -> list[Shown] | None:
+    """Put scores in words if all of them were shown before and need nothing written, as most do; else return None.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    rows : sequence of mapping
+        Of `SCORES`, all of one state of the database.
+    language : {"en", "es"}
+    reasons : int or None
+    """
+    if any(row["receipt_id"] is None or row["model_version"] != scorer.version for row in rows):
+        return None
+    answers = _in_words(scorer, rows, language, reasons)
+    return [Shown(row, answer, row["receipt_id"]) for row, answer in zip(rows, answers, strict=True)]
+
+
+def _in_words(scorer: Scorer, rows: Sequence[Row], language: str, reasons: int | None) -> list[Answer]:
+    asked = [(unpacked(row["features"]), row["lead_id"], row["as_of"]) for row in rows]
+    return scorer.explain_each(asked, language=language, reasons=reasons)
 
 
 def _score_anew(connection: Connection, scorer: Scorer, lead_ids: Sequence[str], now: int) -> None:
@@ -218,8 +240,5 @@ def _held(connection: Connection, lead_ids: Sequence[str]) -> dict[str, Row]:
     """Return the present scores, held until the end of the transaction."""
     found: dict[str, Row] = {}
     for part in parts(sorted(lead_ids)):
-        asked = select(SCORES).where(SCORES.c.lead_id.in_(part)).order_by(SCORES.c.lead_id)
-        if connection.dialect.name != "sqlite":  # which has one writer at a time
-            asked = asked.with_for_update()
-        found.update({row["lead_id"]: dict(row) for row in connection.execute(asked).mappings()})
+        found.update({row["lead_id"]: row for row in row_dicts(connection.execute(_HELD_SCORES, {"values": part}))})
     return found

@@ -28,8 +28,8 @@ from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
 from leadlight.serving.ledger.reading import attributes_of, read_known
 from leadlight.serving.pages_data import Band
 from leadlight.serving.reasons import why_of
-from leadlight.serving.scorer import DEFAULT_REASONS
-from leadlight.serving.showing import BadCursor, Filters, Shown, find_page, give_receipts, read_scores
+from leadlight.serving.scorer import DEFAULT_REASONS, Scorer
+from leadlight.serving.showing import BadCursor, Filters, Shown, find_page, give_receipts, read_scores, shown_before
 from leadlight.serving.store.ids import is_receipt_id
 from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.schema import (
@@ -105,11 +105,16 @@ async def queue(
     if own is not None and owner not in (None, own):
         return JsonAnswer(_queue_text([], None, scorer.version), language)  # others' leads are nobody's business
     filters = Filters(own or owner, stage, account, _BANDS.get(band or ""), minimum_score)
+
+    def page(connection: Connection) -> tuple[list[Mapping[str, Any]], str | None, list[Shown] | None]:
+        rows, following = find_page(connection, scorer, filters, limit, cursor)
+        return rows, following, shown_before(scorer, rows, language=language, reasons=DEFAULT_REASONS)
+
     try:
-        rows, following = await _reading(desk, lambda c: find_page(c, scorer, filters, limit, cursor))
+        rows, following, before = await _reading(desk, page)
     except BadCursor:
         raise _bad_cursor(language) from None
-    shown = await _show(desk, rows, language, DEFAULT_REASONS)
+    shown = await _show(desk, scorer, rows, before, language, DEFAULT_REASONS)
     items = [_item(scorer.shown_probability(one.answer), one) for one in shown]
     return JsonAnswer(_queue_text(items, following, scorer.version), language)
 
@@ -141,14 +146,19 @@ async def record(
     """Return a lead as it is known now, with its last score."""
     desk, language = _desk(request), language_of(accept_language)
     own = owner_of(request)
-    found, row = await _reading(desk, lambda c: _record(c, desk, lead_id, own))
-    score = None
-    if row is not None and not found["objected"] and desk.champion.is_ready:
-        [*shown] = await _show(desk, [row], language, reasons)
-        score = shown[0] if shown else None
+    scorer = scorer_of(desk) if desk.champion.is_ready else None
+
+    def read(connection: Connection) -> tuple[dict[str, Any], list[Mapping[str, Any]], list[Shown] | None]:
+        found, row = _record(connection, desk, lead_id, own)
+        if scorer is None or row is None or found["objected"]:
+            return found, [], []
+        return found, [row], shown_before(scorer, [row], language=language, reasons=reasons)
+
+    found, rows, before = await _reading(desk, read)
     text = b"null"
-    if score is not None:
-        text = score_json(scorer_of(desk), score.answer, score.receipt_id, desk.keeper.degraded)
+    if scorer is not None:
+        for one in await _show(desk, scorer, rows, before, language, reasons):
+            text = score_json(scorer, one.answer, one.receipt_id, desk.keeper.degraded)
     return JsonAnswer(b'{%b,"score":%b}' % (members(found), text), language)
 
 
@@ -232,10 +242,18 @@ def _export(connection: Connection, desk: Desk, asked: str) -> dict[str, Any]:
     return {"lead_id": lead_id, "tables": tables}
 
 
-async def _show(desk: Desk, rows: list[Mapping[str, Any]], language: str, reasons: int) -> list[Shown]:
-    if not rows:
-        return []
-    scorer = scorer_of(desk)
+async def _show(
+    desk: Desk,
+    scorer: Scorer,
+    rows: list[Mapping[str, Any]],
+    before: list[Shown] | None,
+    language: str,
+    reasons: int,
+) -> list[Shown]:
+    """Return scores as they are shown: those shown before as they are, else each gets its receipt first."""
+    if before is not None:
+        desk.metrics.scored(scorer, [one.answer for one in before])
+        return before
 
     def job(connection: Connection) -> list[Shown]:
         return give_receipts(connection, scorer, rows, desk.ids, desk.now(), language=language, reasons=reasons)

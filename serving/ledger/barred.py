@@ -23,7 +23,7 @@ _COUNTER: Final = "barred"
 def note_barred(connection: Connection) -> None:
     """Say, in the transaction of the change, that other people may be scored now than before."""
     raised = cast(cast(META.c.value, BigInteger) + 1, Text)  # by the database: two may do so at once
-    new = upsert(connection, META).on_conflict_do_update(index_elements=["name"], set_={"value": raised})
+    new = upsert(connection.dialect.name, META).on_conflict_do_update(index_elements=["name"], set_={"value": raised})
     connection.execute(new, [{"name": _COUNTER, "value": "1"}])
 
 

@@ -29,7 +29,7 @@ from leadlight.serving.store.schema import (
     SCORES,
     STAGE_CHANGES,
 )
-from leadlight.serving.store.sql import upsert
+from leadlight.serving.store.sql import any_of, upsert
 
 __all__ = ["Erased", "empty_receipts", "erase_by_tokens", "erase_lead", "forget_scores", "names_of"]
 
@@ -45,6 +45,9 @@ _TELLING: Final[tuple[Table, ...]] = (
     OUTBOX,
 )
 """Tables whose rows tell of a lead by its id."""
+
+
+_MERGED_INTO: Final = select(LEADS.c.lead_id).where(any_of(LEADS.c.merged_into, "values"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ def names_of(connection: Connection, lead_id: str) -> list[str]:
     """Return all ids that a lead has gone by: its own and those merged into it, however often."""
     names, waiting = [lead_id], [lead_id]
     while waiting:
-        asked = select(LEADS.c.lead_id).where(LEADS.c.merged_into.in_(waiting))
-        waiting = [name for name in connection.execute(asked).scalars() if name not in names]
+        found = connection.execute(_MERGED_INTO, {"values": waiting}).scalars()
+        waiting = [name for name in found if name not in names]
         names += waiting
     return names
 
@@ -104,7 +107,7 @@ def erase_lead(connection: Connection, secret: bytes, lead_id: str, now: int, ve
         receipts += empty_receipts(connection, name, now, renamed=token)
         _forget_answers(connection, name)
     models = json.dumps(list(range(1, version + 1)))
-    new = upsert(connection, ERASURES).on_conflict_do_nothing(index_elements=["token"])
+    new = upsert(connection.dialect.name, ERASURES).on_conflict_do_nothing(index_elements=["token"])
     connection.execute(new, [{"token": token, "erased_at": now, "models": models} for token in tokens])
     return Erased(rows, receipts, tuple(tokens), tuple(names))
 
@@ -132,7 +135,7 @@ def erase_by_tokens(connection: Connection, secret: bytes, tokens: set[str], now
     found = [lead_id for lead_id in _everybody(connection) if token_of(secret, lead_id) in tokens]
     for lead_id in found:
         erase_lead(connection, secret, lead_id, now, 0)
-    new = upsert(connection, ERASURES).on_conflict_do_nothing(index_elements=["token"])
+    new = upsert(connection.dialect.name, ERASURES).on_conflict_do_nothing(index_elements=["token"])
     connection.execute(new, [{"token": token, "erased_at": now, "models": "[]"} for token in sorted(tokens)])
     note_barred(connection)
     return len(found)

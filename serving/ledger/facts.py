@@ -55,7 +55,7 @@ def write_facts(connection: Connection, facts: Facts) -> None:
     """Add what an import says; of two that speak of the same the later one counts."""
     before = read_facts(connection)
     if facts.attributes:
-        new = upsert(connection, ATTRIBUTES)
+        new = upsert(connection.dialect.name, ATTRIBUTES)
         columns = {name: new.excluded[name] for name in ("kind", "known", "label")}
         connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=columns), list(facts.attributes))
     said = {
@@ -68,7 +68,7 @@ def write_facts(connection: Connection, facts: Facts) -> None:
 
 def remember(connection: Connection, name: str, value: str) -> None:
     """Write a fact about the store itself over."""
-    new = upsert(connection, META)
+    new = upsert(connection.dialect.name, META)
     connection.execute(
         new.on_conflict_do_update(index_elements=["name"], set_={"value": new.excluded.value}),
         [{"name": name, "value": value}],

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.ledger.barred import note_barred
@@ -20,7 +20,7 @@ from leadlight.serving.ledger.persons import Persons, alone, beside, find_person
 from leadlight.serving.ledger.stale import mark_accounts, mark_leads
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.schema import DECISIONS, LEADS, RECEIPTS
-from leadlight.serving.store.sql import parts
+from leadlight.serving.store.sql import any_of, parts
 
 __all__ = ["DECISION_STAGES", "CannotMerge", "ErasedLead", "Ledger", "OtherDecision", "Taken", "UnknownLead"]
 
@@ -31,6 +31,10 @@ DECISION_STAGES: Final[Mapping[str, str | None]] = {
     "dispute": None,
 }
 """The stage that a decision writes."""
+
+
+_TOUCHED: Final = LEADS.update().where(any_of(LEADS.c.lead_id, "values")).values(touched_at=bindparam("told_at"))
+_OWNER: Final = select(LEADS.c.owner_id).where(LEADS.c.lead_id == bindparam("asked"))
 
 
 class UnknownLead(LeadlightError):
@@ -139,7 +143,7 @@ class Ledger:
     def _touched(self, connection: Connection, persons: Persons, lead_ids: set[str], now: int) -> None:
         known = sorted(lead_id for lead_id in lead_ids if persons.is_known(lead_id))
         for part in parts(known):
-            connection.execute(LEADS.update().where(LEADS.c.lead_id.in_(part)).values(touched_at=now))
+            connection.execute(_TOUCHED, {"values": part, "told_at": now})
         mark_leads(connection, known, now)
         mark_accounts(connection, [persons.account[lead_id] for lead_id in known], now)
 
@@ -286,8 +290,7 @@ class Ledger:
             if own is None:
                 raise
             raise UnknownLead(lead_id, lead_id=lead_id) from None
-        owner = select(LEADS.c.owner_id).where(LEADS.c.lead_id == current)
-        if own is not None and connection.execute(owner).scalar_one() != own:
+        if own is not None and connection.execute(_OWNER, {"asked": current}).scalar_one() != own:
             raise UnknownLead(lead_id, lead_id=lead_id)
         return current
 

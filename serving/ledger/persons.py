@@ -9,13 +9,19 @@ from sqlalchemy import Connection, select, text
 
 from leadlight.core.secret import keyed
 from leadlight.serving.store.schema import ERASURES, LEADS
-from leadlight.serving.store.sql import parts
+from leadlight.serving.store.sql import any_of, parts
 
 __all__ = ["Persons", "alone", "beside", "find_persons", "token_of"]
 
 _PURPOSE: Final = "erasure"
 _LOCK: Final = 0x1EAD12
 """Of PostgreSQL's advisory lock on who is who."""
+
+
+_ERASED: Final = select(ERASURES.c.token).where(any_of(ERASURES.c.token, "values"))
+_WHO: Final = select(LEADS.c.lead_id, LEADS.c.account_id, LEADS.c.created_at, LEADS.c.merged_into).where(
+    any_of(LEADS.c.lead_id, "values")
+)
 
 
 class Persons:
@@ -90,7 +96,7 @@ def _erased(connection: Connection, secret: bytes, lead_ids: list[str]) -> set[s
     by_token = {token_of(secret, lead_id): lead_id for lead_id in lead_ids}
     gone: set[str] = set()
     for part in parts(list(by_token)):
-        tokens = connection.execute(select(ERASURES.c.token).where(ERASURES.c.token.in_(part))).scalars()
+        tokens = connection.execute(_ERASED, {"values": part}).scalars()
         gone.update(by_token[token] for token in tokens)
     return gone
 
@@ -102,8 +108,7 @@ def _look_up(connection: Connection, lead_ids: list[str], found: Persons) -> dic
     while waiting:
         further: set[str] = set()
         for part in parts(waiting):
-            asked = select(LEADS.c.lead_id, LEADS.c.account_id, LEADS.c.created_at, LEADS.c.merged_into)
-            for lead_id, account_id, created_at, into in connection.execute(asked.where(LEADS.c.lead_id.in_(part))):
+            for lead_id, account_id, created_at, into in connection.execute(_WHO, {"values": part}):
                 if into is None:
                     found.account[lead_id], found.created[lead_id] = account_id, created_at
                 else:

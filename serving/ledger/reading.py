@@ -8,18 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, or_, select
 
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, STAGE_CHANGES
-from leadlight.serving.store.sql import parts
+from leadlight.serving.store.sql import any_of, parts, row_dicts
 
 __all__ = [
     "Known",
     "ahead_of",
     "attributes_of",
-    "counting",
     "latest_stage",
     "read_attributes",
     "read_known",
@@ -27,6 +26,40 @@ __all__ = [
 ]
 
 Row = dict[str, Any]
+
+_AS_OF: Final[ColumnElement[int]] = bindparam("as_of")
+"""The moment that is asked about, microseconds."""
+
+
+def _known_events(table: Table) -> Select[Any]:
+    """Select the versions that counted at the moment, of leads that are given as ``values``."""
+    columns = [column for column in table.c if column.name not in ("row_id", "identity", "superseded_at")]
+    counted = and_(table.c.recorded_at < _AS_OF, or_(table.c.superseded_at.is_(None), table.c.superseded_at >= _AS_OF))
+    here = any_of(table.c.lead_id, "values")
+    return select(*columns).where(here, table.c.occurred_at < _AS_OF, counted).order_by(table.c.row_id)
+
+
+def _first_ahead(table: Table) -> Select[Any]:
+    later = and_(table.c.occurred_at >= _AS_OF, table.c.superseded_at.is_(None))
+    first = select(table.c.lead_id, func.min(table.c.occurred_at)).where(any_of(table.c.lead_id, "values"), later)
+    return first.group_by(table.c.lead_id)
+
+
+# composed once: see `any_of`
+_KINDS: Final = (ACTIVITIES, STAGE_CHANGES, ATTRIBUTE_CHANGES)
+_EVENTS: Final = {table.name: _known_events(table) for table in _KINDS}
+_AHEAD: Final = (
+    *(_first_ahead(table) for table in _KINDS),
+    select(LEADS.c.lead_id, LEADS.c.created_at).where(any_of(LEADS.c.lead_id, "values"), LEADS.c.created_at >= _AS_OF),
+)
+_LEADS_BY_ID: Final = select(LEADS).where(any_of(LEADS.c.lead_id, "values")).order_by(LEADS.c.lead_id)
+_LEADS_OF_ACCOUNTS: Final = select(LEADS).where(any_of(LEADS.c.account_id, "values")).order_by(LEADS.c.lead_id)
+_LAST_MOVE: Final = select(LEAD_MOVES.c.recorded_at).order_by(LEAD_MOVES.c.move_id.desc()).limit(1)
+_MOVES_SINCE: Final = (
+    select(LEAD_MOVES)
+    .where(any_of(LEAD_MOVES.c.lead_id, "values"), LEAD_MOVES.c.recorded_at >= _AS_OF)
+    .order_by(LEAD_MOVES.c.move_id.desc())
+)
 
 
 @dataclass
@@ -50,15 +83,10 @@ class Known:
     attribute_changes: list[Row] = field(default_factory=list)
 
 
-def counting(table: Table, as_of: int) -> ColumnElement[bool]:
-    """Return the condition that a version counted at a moment."""
-    return and_(table.c.recorded_at < as_of, or_(table.c.superseded_at.is_(None), table.c.superseded_at >= as_of))
-
-
 def read_lead(connection: Connection, lead_id: str) -> Row | None:
     """Return a lead's row with its attributes as a mapping; None if it is not known."""
-    found = connection.execute(select(LEADS).where(LEADS.c.lead_id == lead_id)).mappings().one_or_none()
-    return None if found is None else _lead(found)
+    found = _rows(connection, _LEADS_BY_ID, [lead_id])
+    return found[0] if found else None
 
 
 def read_known(connection: Connection, lead_ids: Sequence[str], as_of: int, *, colleagues: bool = True) -> Known:
@@ -74,7 +102,7 @@ def read_known(connection: Connection, lead_ids: Sequence[str], as_of: int, *, c
     colleagues : bool
         Whether to read the other leads of their accounts too.
     """
-    asked = _as_they_stood(connection, _rows(connection, LEADS.c.lead_id, lead_ids), as_of)
+    asked = _as_they_stood(connection, _rows(connection, _LEADS_BY_ID, lead_ids), as_of)
     own = {lead["lead_id"] for lead in asked}
     others: list[Row] = []
     if colleagues:
@@ -90,7 +118,7 @@ def read_known(connection: Connection, lead_ids: Sequence[str], as_of: int, *, c
 
 def read_attributes(connection: Connection, lead_ids: Sequence[str], as_of: int) -> dict[str, dict[str, Any]]:
     """Return the attributes of leads at a moment, by lead id; see `attributes_of`."""
-    leads = [lead for lead in _rows(connection, LEADS.c.lead_id, lead_ids) if lead["merged_into"] is None]
+    leads = [lead for lead in _rows(connection, _LEADS_BY_ID, lead_ids) if lead["merged_into"] is None]
     changes: dict[str, list[Row]] = {}
     for row in _decoded(_events(connection, ATTRIBUTE_CHANGES, [lead["lead_id"] for lead in leads], as_of)):
         changes.setdefault(row["lead_id"], []).append(row)
@@ -118,23 +146,22 @@ def _decoded(changes: Iterable[Row]) -> list[Row]:
     return [{**row, "value": json.loads(row["value"])} for row in changes]
 
 
-def _rows(connection: Connection, column: ColumnElement[Any], values: Iterable[str]) -> list[Row]:
+def _rows(connection: Connection, asked: Select[Any], values: Iterable[str]) -> list[Row]:
     found: list[Row] = []
     for part in parts(list(values)):
-        asked = select(LEADS).where(column.in_(part)).order_by(LEADS.c.lead_id)
-        found += [_lead(row) for row in connection.execute(asked).mappings()]
+        found += [_lead(row) for row in row_dicts(connection.execute(asked, {"values": part}))]
     return found
 
 
 def _members(connection: Connection, accounts: Sequence[str], as_of: int) -> list[Row]:
     """Return the leads that belonged to accounts at a moment, but for those who had objected by then."""
-    found = _rows(connection, LEADS.c.account_id, accounts)
+    found = _rows(connection, _LEADS_OF_ACCOUNTS, accounts)
     if _has_moves_since(connection, as_of):
         left = select(LEAD_MOVES.c.lead_id).where(
             LEAD_MOVES.c.field == "account_id", LEAD_MOVES.c.before.in_(accounts), LEAD_MOVES.c.recorded_at >= as_of
         )
         there = {lead["lead_id"] for lead in found}
-        found += _rows(connection, LEADS.c.lead_id, sorted(set(connection.execute(left).scalars()) - there))
+        found += _rows(connection, _LEADS_BY_ID, sorted(set(connection.execute(left).scalars()) - there))
     return [
         lead
         for lead in _as_they_stood(connection, found, as_of)
@@ -144,8 +171,7 @@ def _members(connection: Connection, accounts: Sequence[str], as_of: int) -> lis
 
 def _has_moves_since(connection: Connection, as_of: int) -> bool:
     """Return whether any lead moved after a moment; moves are numbered as they are told."""
-    last = select(LEAD_MOVES.c.recorded_at).order_by(LEAD_MOVES.c.move_id.desc()).limit(1)
-    recorded = connection.execute(last).scalar_one_or_none()
+    recorded = connection.execute(_LAST_MOVE).scalar_one_or_none()
     return recorded is not None and recorded >= as_of
 
 
@@ -160,12 +186,7 @@ def _as_they_stood(connection: Connection, leads: Sequence[Row], as_of: int) -> 
     if _has_moves_since(connection, as_of):
         by_id = {lead["lead_id"]: lead for lead in there}
         for part in parts(sorted(by_id)):
-            asked = (
-                select(LEAD_MOVES)
-                .where(LEAD_MOVES.c.lead_id.in_(part), LEAD_MOVES.c.recorded_at >= as_of)
-                .order_by(LEAD_MOVES.c.move_id.desc())
-            )
-            for move in connection.execute(asked).mappings():
+            for move in connection.execute(_MOVES_SINCE, {"values": part, "as_of": as_of}).mappings():
                 by_id[move["lead_id"]][move["field"]] = move["before"]
     return there
 
@@ -177,33 +198,14 @@ def ahead_of(connection: Connection, lead_ids: Sequence[str], as_of: int) -> dic
     """
     found: dict[str, int] = {}
     for part in parts(lead_ids):
-        for table in (ACTIVITIES, STAGE_CHANGES, ATTRIBUTE_CHANGES):
-            asked = (
-                select(table.c.lead_id, func.min(table.c.occurred_at))
-                .where(table.c.lead_id.in_(part), table.c.occurred_at >= as_of, table.c.superseded_at.is_(None))
-                .group_by(table.c.lead_id)
-            )
-            _keep_least(found, connection.execute(asked))
-        created = select(LEADS.c.lead_id, LEADS.c.created_at).where(
-            LEADS.c.lead_id.in_(part), LEADS.c.created_at >= as_of
-        )
-        _keep_least(found, connection.execute(created))
+        for asked in _AHEAD:
+            for lead_id, when in connection.execute(asked, {"values": part, "as_of": as_of}):
+                found[lead_id] = min(when, found.get(lead_id, when))
     return found
 
 
-def _keep_least(found: dict[str, int], rows: Iterable[Any]) -> None:
-    for lead_id, when in rows:
-        found[lead_id] = min(when, found.get(lead_id, when))
-
-
 def _events(connection: Connection, table: Table, lead_ids: Sequence[str], as_of: int) -> list[Row]:
-    columns = [column for column in table.c if column.name not in ("row_id", "identity", "superseded_at")]
     found: list[Row] = []
     for part in parts(lead_ids):
-        asked = (
-            select(*columns)
-            .where(table.c.lead_id.in_(part), table.c.occurred_at < as_of, counting(table, as_of))
-            .order_by(table.c.row_id)
-        )
-        found += [dict(row) for row in connection.execute(asked).mappings()]
+        found += row_dicts(connection.execute(_EVENTS[table.name], {"values": part, "as_of": as_of}))
     return found

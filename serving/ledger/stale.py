@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import Connection, case
 
@@ -33,18 +34,20 @@ def mark_leads(connection: Connection, lead_ids: Iterable[str], now: int, urgenc
         {"lead_id": lead_id, "urgency": urgency, "since": now, "generation": 0, "claimed_until": 0}
         for lead_id in sorted(set(lead_ids))  # all in one order, else two transactions wait for each other
     ]
-    if not rows:
-        return
-    new = upsert(connection, RESCORING)
-    urgent = case((new.excluded.urgency < RESCORING.c.urgency, new.excluded.urgency), else_=RESCORING.c.urgency)
-    since = case((new.excluded.urgency < RESCORING.c.urgency, new.excluded.since), else_=RESCORING.c.since)
-    connection.execute(
-        new.on_conflict_do_update(
-            index_elements=["lead_id"],
-            set_={"urgency": urgent, "since": since, "generation": RESCORING.c.generation + 1},
-        ),
-        rows,
-    )
+    if rows:
+        connection.execute(_noting_leads(connection.dialect.name), rows)
+
+
+@cache
+def _noting_leads(dialect: str) -> Any:
+    new, there = upsert(dialect, RESCORING), RESCORING.c
+    more_urgent = new.excluded.urgency < there.urgency
+    raised = {
+        "urgency": case((more_urgent, new.excluded.urgency), else_=there.urgency),
+        "since": case((more_urgent, new.excluded.since), else_=there.since),
+        "generation": there.generation + 1,
+    }
+    return new.on_conflict_do_update(index_elements=["lead_id"], set_=raised)
 
 
 def mark_accounts(connection: Connection, account_ids: Iterable[str | None], now: int) -> None:
@@ -53,12 +56,11 @@ def mark_accounts(connection: Connection, account_ids: Iterable[str | None], now
         {"account_id": account_id, "since": now, "generation": 0, "claimed_until": 0}
         for account_id in sorted({found for found in account_ids if found is not None})
     ]
-    if not rows:
-        return
-    new = upsert(connection, RESCORING_ACCOUNTS)
-    connection.execute(
-        new.on_conflict_do_update(
-            index_elements=["account_id"], set_={"generation": RESCORING_ACCOUNTS.c.generation + 1}
-        ),
-        rows,
-    )
+    if rows:
+        connection.execute(_noting_accounts(connection.dialect.name), rows)
+
+
+@cache
+def _noting_accounts(dialect: str) -> Any:
+    raised = {"generation": RESCORING_ACCOUNTS.c.generation + 1}
+    return upsert(dialect, RESCORING_ACCOUNTS).on_conflict_do_update(index_elements=["account_id"], set_=raised)

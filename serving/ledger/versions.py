@@ -11,13 +11,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from leadlight.serving.ledger.persons import Persons
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, STAGE_CHANGES
-from leadlight.serving.store.sql import insert_many, one_of
+from leadlight.serving.store.sql import as_one, insert_many, one_of, row_dicts
 
 __all__ = ["EVENT_KINDS", "Events", "end_versions", "identity"]
 
@@ -111,13 +112,19 @@ class Events:
     def _last(self, connection: Connection, identities: Sequence[str]) -> dict[str, Row]:
         """Return the newest version of each identity, whether it counts or not: a deleted one must stay so."""
         found: dict[str, Row] = {}
-        asked = select(self.table).where(one_of(connection, self.table.c.identity, identities))
-        for row in connection.execute(asked.order_by(self.table.c.row_id)).mappings():
-            found[row["identity"]] = dict(row)
+        dialect = connection.dialect.name
+        asked = connection.execute(_versions_of(self.table, dialect), {"values": as_one(dialect, identities)})
+        for row in row_dicts(asked):
+            found[row["identity"]] = row
         return found
 
     def _says(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         return (row["lead_id"], *(row[name] for name in self.content))
+
+
+@cache
+def _versions_of(table: Table, dialect: str) -> Select[Any]:
+    return select(table).where(one_of(dialect, table.c.identity, "values")).order_by(table.c.row_id)
 
 
 def identity(row: Mapping[str, Any], key: str | None) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Table, bindparam, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Select, Table, bindparam, literal, or_, select
 
 from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, LEAD_CHANGED, TIME_PASSED
 from leadlight.serving.store.schema import LEADS, META, RESCORING, RESCORING_ACCOUNTS, SCORES
@@ -93,9 +94,8 @@ def _claim(
         .where(table.c.claimed_until < clock, table.c.since <= now)
         .order_by(*order)
         .limit(most)
+        .with_for_update(skip_locked=True)  # but for SQLite, which has one writer at a time
     )
-    if connection.dialect.name != "sqlite":  # which has one writer at a time
-        free = free.with_for_update(skip_locked=True)
     found = Claims(clock + LEASE, {row[0]: row.generation for row in connection.execute(free)})
     for part in parts(found.names):
         connection.execute(table.update().where(key.in_(part)).values(claimed_until=found.until))
@@ -114,9 +114,8 @@ def held(connection: Connection, claims: Claims) -> set[str]:
             select(RESCORING.c.lead_id)
             .where(RESCORING.c.lead_id.in_(part), RESCORING.c.claimed_until == claims.until)
             .order_by(RESCORING.c.lead_id)
+            .with_for_update()
         )
-        if connection.dialect.name != "sqlite":
-            asked = asked.with_for_update()
         found.update(connection.execute(asked).scalars())
     return found
 
@@ -166,24 +165,31 @@ def postpone(connection: Connection, claims: Claims, names: Iterable[str], until
 
 def put_account_on_list(connection: Connection, account_id: str, now: int) -> None:
     """List an account's leads whose score may not know of the change: what it did concerns them all."""
-    since = select(RESCORING_ACCOUNTS.c.since).where(RESCORING_ACCOUNTS.c.account_id == account_id).scalar_subquery()
+    given = {"account": account_id, "urgency": ACCOUNT_CHANGED, "listed_at": now}
+    connection.execute(_listing_account(connection.dialect.name), given)
+
+
+@cache
+def _listing_account(dialect: str) -> Any:
+    account: ColumnElement[str] = bindparam("account")
+    since = select(RESCORING_ACCOUNTS.c.since).where(RESCORING_ACCOUNTS.c.account_id == account).scalar_subquery()
     old = (
         select(LEADS.c.lead_id)
         .outerjoin(SCORES, SCORES.c.lead_id == LEADS.c.lead_id)
         .where(
-            LEADS.c.account_id == account_id,
+            LEADS.c.account_id == account,
             LEADS.c.merged_into.is_(None),
             LEADS.c.objected_at.is_(None),
             or_(SCORES.c.lead_id.is_(None), is_true(SCORES.c.is_open) & (SCORES.c.as_of <= since + _COMMITTED)),
         )
         .order_by(LEADS.c.lead_id)
     )
-    _put_on_list(connection, old, ACCOUNT_CHANGED, now)
+    return _listing(dialect, old)
 
 
 def note_version(connection: Connection, version: int) -> None:
     """Write down which version scores are to be by: the one that was taken up last, by whichever process."""
-    new = upsert(connection, META)
+    new = upsert(connection.dialect.name, META)
     kept = new.on_conflict_do_update(index_elements=["name"], set_={"value": new.excluded.value})
     connection.execute(kept, [{"name": _VERSION, "value": str(version)}])
 
@@ -209,9 +215,15 @@ def sweep(connection: Connection, version: int, older_than: int, most: int, now:
 
 
 def _put_on_list(connection: Connection, leads: Select[tuple[str]], urgency: int, now: int) -> int:
-    found = leads.add_columns(literal(urgency), literal(now), literal(0), literal(0))
-    new = upsert(connection, RESCORING).from_select(
-        ["lead_id", "urgency", "since", "generation", "claimed_until"], found.where(literal(1) == 1)
-    )
-    kept = new.on_conflict_do_update(index_elements=["lead_id"], set_={"generation": RESCORING.c.generation + 1})
-    return connection.execute(kept.execution_options(preserve_rowcount=True)).rowcount
+    listing = _listing(connection.dialect.name, leads).execution_options(preserve_rowcount=True)
+    return connection.execute(listing, {"urgency": urgency, "listed_at": now}).rowcount
+
+
+def _listing(dialect: str, leads: Select[tuple[str]]) -> Any:
+    """Return what lists leads, of a cause ``urgency`` at a time ``listed_at``; those that wait already stay."""
+    names = ["lead_id", "urgency", "since", "generation", "claimed_until"]
+    given = (bindparam("urgency", type_=Integer), bindparam("listed_at", type_=BigInteger))
+    found = leads.add_columns(*given, literal(0), literal(0))
+    new = upsert(dialect, RESCORING).from_select(names, found.where(literal(1) == 1))
+    raised = {"generation": RESCORING.c.generation + 1}
+    return new.on_conflict_do_update(index_elements=["lead_id"], set_=raised)

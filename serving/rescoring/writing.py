@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from leadlight.serving.outbox.payload import score_changed
 from leadlight.serving.reasons import why_of
@@ -17,7 +18,7 @@ from leadlight.serving.store.outbox_table import enqueue
 from leadlight.serving.store.receipt_table import insert_receipts
 from leadlight.serving.store.receipts import Slip
 from leadlight.serving.store.schema import SCORES
-from leadlight.serving.store.sql import parts, upsert
+from leadlight.serving.store.sql import any_of, parts, upsert
 
 __all__ = ["News", "Teller", "write_scores"]
 
@@ -83,11 +84,17 @@ class Teller:
         insert_receipts(connection, [one.slip for one in still])
         for one in still:
             enqueue(connection, one.fresh.lead_id, one.payload, now)
-            connection.execute(
-                SCORES.update()
-                .where(SCORES.c.lead_id == one.fresh.lead_id)
-                .values(told_score=one.fresh.score, told_band=one.fresh.band, receipt_id=one.slip.receipt_id)
-            )
+        told_now = [
+            {
+                "told": one.fresh.lead_id,
+                "score_now": one.fresh.score,
+                "band_now": one.fresh.band,
+                "by": one.slip.receipt_id,
+            }
+            for one in still
+        ]
+        if told_now:
+            connection.execute(_TELLING, told_now)
         return len(still)
 
     def _is_news(self, fresh: Fresh, told: tuple[int | None, str | None]) -> bool:
@@ -114,13 +121,21 @@ class Teller:
 
 
 _NOTHING: Final = (None, None)
+_TOLD: Final = select(SCORES.c.lead_id, SCORES.c.told_score, SCORES.c.told_band).where(
+    any_of(SCORES.c.lead_id, "values")
+)
+_TELLING: Final = (
+    SCORES.update()
+    .where(SCORES.c.lead_id == bindparam("told"))
+    .values(told_score=bindparam("score_now"), told_band=bindparam("band_now"), receipt_id=bindparam("by"))
+)
 
 
 def _told(connection: Connection, lead_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
     found: dict[str, tuple[int | None, str | None]] = {}
     for part in parts(lead_ids):
-        asked = select(SCORES.c.lead_id, SCORES.c.told_score, SCORES.c.told_band).where(SCORES.c.lead_id.in_(part))
-        found.update({lead_id: (score, band) for lead_id, score, band in connection.execute(asked)})
+        rows = connection.execute(_TOLD, {"values": part})
+        found.update({lead_id: (score, band) for lead_id, score, band in rows})
     return found
 
 
@@ -145,7 +160,12 @@ def write_scores(connection: Connection, scorer: Scorer, fresh: Sequence[Fresh])
         }
         for one in sorted(fresh, key=lambda one: one.lead_id)
     ]
-    new = upsert(connection, SCORES)
-    written = {name: new.excluded[name] for name in rows[0] if name != "lead_id"}
+    connection.execute(_writing(connection.dialect.name, tuple(rows[0])), rows)
+
+
+@cache
+def _writing(dialect: str, names: tuple[str, ...]) -> Any:
+    new = upsert(dialect, SCORES)
+    written = {name: new.excluded[name] for name in names if name != "lead_id"}
     newer = SCORES.c.as_of <= new.excluded.as_of
-    connection.execute(new.on_conflict_do_update(index_elements=["lead_id"], set_=written, where=newer), rows)
+    return new.on_conflict_do_update(index_elements=["lead_id"], set_=written, where=newer)

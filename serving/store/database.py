@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final
@@ -11,7 +13,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy import event as events
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import QueuePool
 
 from leadlight.serving.store.upgrade import upgrade
 
@@ -29,7 +32,7 @@ class Database:
     """Opens connections; makes and upgrades the tables first.
 
     A commit returns only when the data is on the disk. With SQLite one connection writes, under a lock, because
-    SQLite has one writer anyway; each reader opens its own.
+    SQLite has one writer anyway; readers have connections of their own.
 
     Parameters
     ----------
@@ -102,6 +105,8 @@ class Database:
             yield self._sqlite_writer()
 
     def _sqlite_writer(self) -> Connection:
+        if self._writer is not None and self._writer.info["file"] != _file_at(self._url):
+            self._drop_writer()
         if self._writer is None:
             self._writer = self._opened().connect()
         return self._writer
@@ -109,11 +114,19 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees one state of the database, and writes nothing."""
+        if not self.is_sqlite:
+            with self._opened().connect() as connection:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                yield connection
+            return
         with self._opened().connect() as connection:
-            connection.exec_driver_sql("BEGIN" if self.is_sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            yield connection
-            if self.is_sqlite:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
                 connection.exec_driver_sql("ROLLBACK")
+            except BaseException:
+                connection.invalidate()  # whatever state it is in, nobody else shall have it
+                raise
 
     def close(self) -> None:
         """Close all connections; what needs one later opens it anew."""
@@ -147,15 +160,36 @@ def _engine(url: URL) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        poolclass=NullPool,
+        poolclass=QueuePool,
+        pool_size=_CONNECTIONS,
+        max_overflow=-1,
         isolation_level="AUTOCOMMIT",
         connect_args={"check_same_thread": False},
     )
-    events.listen(engine, "connect", _prepare_sqlite)
+    events.listen(engine, "connect", partial(_prepare_sqlite, url))
+    events.listen(engine, "checkout", partial(_require_file, url))
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _file_at(url: URL) -> tuple[int, int] | None:
+    """Return which file lies where the database's should; None where none does.
+
+    A file that was moved away or replaced goes on being read and written by those who hold it: what they are told would
+    be lost, and nothing would say so.
+    """
+    try:
+        found = os.stat(url.database or "")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _require_file(url: URL, _connection: object, record: Any, _proxy: object) -> None:
+    if record.info["file"] != _file_at(url):
+        raise DisconnectionError("another file lies there now")
+
+
+def _prepare_sqlite(url: URL, connection: Any, record: Any) -> None:
     cursor = connection.cursor()
     # pages as large as a receipt: fewer writes; SQLite heeds it only where the file is still to be made
     for pragma in (
@@ -166,3 +200,4 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    record.info["file"] = _file_at(url)

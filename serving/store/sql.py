@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, select, true
+from sqlalchemy import ColumnElement, Connection, CursorResult, Table, bindparam, func, select, true
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import Text
 
-__all__ = ["AT_ONCE", "insert_many", "is_true", "one_of", "parts", "upsert"]
+__all__ = ["AT_ONCE", "any_of", "as_one", "insert_many", "is_true", "one_of", "parts", "row_dicts", "upsert"]
 
 AT_ONCE: Final = 500
 """Values in one question: older builds of SQLite bind at most 999."""
@@ -36,9 +36,23 @@ def is_true(column: ColumnElement[bool]) -> ColumnElement[bool]:
     return column == true()
 
 
-def upsert(connection: Connection, table: Table) -> Any:
-    """Return an INSERT that may say ``on_conflict_do_update`` or ``on_conflict_do_nothing``."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+def row_dicts(found: CursorResult[Any]) -> list[dict[str, Any]]:
+    """Return all rows as dicts by the names of their columns; several times as fast as the library's mappings."""
+    names = tuple(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def any_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the condition that a column has one of the values of a parameter: for a statement that is made once.
+
+    To compose a statement at each call takes longer than SQLite takes to answer it.
+    """
+    return column.in_(bindparam(name, expanding=True))
+
+
+def upsert(dialect: str, table: Table) -> Any:
+    """Return a dialect's INSERT that may say ``on_conflict_do_update`` or ``on_conflict_do_nothing``."""
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -58,10 +72,15 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
     connection.exec_driver_sql(f"INSERT INTO {table.name} ({columns}) SELECT * FROM unnest({arrays})", whole)
 
 
-def one_of(connection: Connection, column: ColumnElement[Any], values: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition that a column of text has one of many values, bound as one."""
-    if connection.dialect.name == "sqlite":
-        listed = func.json_each(bindparam(None, json.dumps(list(values)), Text)).table_valued("value")
+def one_of(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the same condition as `any_of`, for many values: they are bound as one, which `as_one` makes of them."""
+    if dialect == "sqlite":
+        listed = func.json_each(bindparam(name, type_=Text)).table_valued("value")
         return column.in_(select(listed.c.value))
-    array = sql_cast(bindparam(None, list(values), postgresql.ARRAY(Text)), postgresql.ARRAY(Text))
-    return column == func.any(array)
+    array = postgresql.ARRAY(Text)
+    return column == func.any(sql_cast(bindparam(name, type_=array), array))
+
+
+def as_one(dialect: str, values: Sequence[str]) -> str | list[str]:
+    """Return many texts as the one value that `one_of` binds."""
+    return json.dumps(list(values)) if dialect == "sqlite" else list(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -111,3 +112,27 @@ def test_a_write_is_on_the_disk(database: Database) -> None:
     with database.writing() as connection:
         durable = "PRAGMA synchronous" if database.is_sqlite else "SHOW synchronous_commit"
         assert connection.exec_driver_sql(durable).scalar() == (2 if database.is_sqlite else "on")
+
+
+@pytest.mark.parametrize("wrote_before", [False, True])
+def test_a_file_that_was_replaced_is_noticed_at_once(tmp_path: Path, wrote_before: bool) -> None:
+    path = tmp_path / "leadlight.db"
+    database = Database(f"sqlite:///{path}")
+    with database.reading() as connection:
+        connection.execute(select(META.c.value)).all()
+    if wrote_before:
+        note(database, "before")
+    for file in tmp_path.glob("leadlight.db*"):
+        file.rename(tmp_path / f"away-{file.name}")
+    other = Database(f"sqlite:///{path}")
+    note(other, "other")
+    other.close()
+    note(database, "after")
+    with database.reading() as connection:
+        assert sorted(connection.execute(select(META.c.name)).scalars()) == ["after", "other"]
+    database.close()
+
+
+def note(database: Database, name: str) -> None:
+    with database.writing() as connection:
+        connection.execute(META.insert(), [{"name": name, "value": ""}])
