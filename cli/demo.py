@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -11,6 +12,8 @@ from leadlight.cli import screen
 from leadlight.cli.inputs import JsonOption, read_agreement, read_history
 from leadlight.cli.serve import tell
 from leadlight.cli.train import VERDICT_SAYS_NO
+from leadlight.core.clock import Clock, FixedClock, to_micros
+from leadlight.core.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from leadlight.core.registry import Registry
     from leadlight.core.settings import Settings
     from leadlight.training.run import Trained
+    from leadlight.training.simulate import Simulated
 
 __all__ = ["demo"]
 
@@ -40,12 +44,11 @@ def demo(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where to serve on 127.0.0.1.")] = 8000,
     as_json: JsonOption = False,
 ) -> None:
-    """Simulate a company, train, promote, score its open leads, print the ranking, then serve it.
+    """Simulate a company, train, promote, score its open leads, print the ranking, then serve its store.
 
-    The clock of the service stands at the end of the simulated history.
+    The clock of the service stands at the end of the simulated history, so leads are as they were then.
     """
     from leadlight.core import settings
-    from leadlight.core.clock import FixedClock
     from leadlight.core.registry import cached_champion
 
     # all of its own: a demo must not put its key and its models where a company keeps its own
@@ -53,7 +56,7 @@ def demo(
     screen.note(f"Home: {setting.home_path}")
     steps = screen.Steps()
     data = setting.home_path / "history"
-    history = _company(data, leads, seed, steps)
+    history = _company(setting, data, leads, seed, steps)
     trained, version = _train(history, data, seed, setting, steps)
     if version is None:
         screen.note(trained.report.verdict.text)
@@ -65,6 +68,10 @@ def demo(
         ranking = _ranking(model, history, version, data)
     _show(ranking)
     figures = _figures(trained, data)
+    assert history.ended_at is not None  # a simulated company has dates
+    clock = FixedClock(history.ended_at.to_pydatetime())
+    with steps.step("import", "Taking the history into the store"):
+        _fill(setting, history, clock)
     _say(figures)
     api_key = _key(setting)
     _say_key(api_key, port)
@@ -74,9 +81,35 @@ def demo(
     if not no_serve:
         from leadlight.serving.run import serve
 
-        assert history.ended_at is not None  # a simulated company has dates
-        clock = FixedClock(history.ended_at.to_pydatetime())
-        serve(setting, clock=clock, host="127.0.0.1", port=port, history=history, tell=tell)
+        serve(setting, clock=clock, host="127.0.0.1", port=port, tell=tell)
+
+
+def _refuse_others(setting: Settings, simulated: Simulated) -> None:
+    """Refuse to mix a company into a store that holds another's leads, whose ids are the same; nothing is written."""
+    from leadlight.cli.store import opened
+    from leadlight.serving.ledger.importing import holds_others
+    from leadlight.training.simulate import write
+
+    with tempfile.TemporaryDirectory() as scratch:
+        write(simulated, Path(scratch))
+        history = read_history(Path(scratch), None)
+    with opened(setting) as database, database.reading() as connection:
+        if holds_others(connection, history):
+            raise UsageError(
+                f"{setting.home_path} holds the leads of another company, for example of a demo with another --seed or "
+                "--leads. Name another folder with --dir, or delete this one."
+            )
+
+
+def _fill(setting: Settings, history: History, clock: Clock) -> None:
+    """Take the history into the demo's store; in a demo that is run once more it is there already."""
+    from leadlight.cli.store import opened
+    from leadlight.core.secret import secret_of
+    from leadlight.serving.ledger.importing import import_history
+
+    with opened(setting) as database:
+        now = to_micros(clock.now())
+        import_history(database, secret_of(setting), history, now=now, progress=lambda *_: None)
 
 
 def _key(setting: Settings) -> str:
@@ -95,11 +128,13 @@ def _say_key(text: str, port: int) -> None:
     typer.echo(f'  curl -H "Authorization: Bearer $LEADLIGHT_KEY" http://127.0.0.1:{port}/v1/model', err=True)
 
 
-def _company(data: Path, leads: int, seed: int, steps: screen.Steps) -> History:
+def _company(setting: Settings, data: Path, leads: int, seed: int, steps: screen.Steps) -> History:
     from leadlight.training.simulate import simulate, write
 
     with steps.step("simulate", f"Simulating a company with {leads:,} leads"):
-        write(simulate(leads=leads, seed=seed), data)
+        simulated = simulate(leads=leads, seed=seed)
+        _refuse_others(setting, simulated)
+        write(simulated, data)
     with steps.step("read", "Reading and checking its history"):
         return read_history(data, None)
 

@@ -34,7 +34,7 @@ from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import ERASURES, LEADS, META
 from leadlight.serving.store.sql import insert_many, parts
 
-__all__ = ["Counts", "import_history"]
+__all__ = ["Counts", "holds_others", "import_history"]
 
 Row = dict[str, Any]
 Ints = NDArray[np.int64]
@@ -132,6 +132,17 @@ def import_history(
     return _Import(database, secret, history, now).run(progress)
 
 
+def holds_others(connection: Connection, history: History) -> bool:
+    """Return whether the store holds leads, but this history was never taken in."""
+    mark = select(META.c.value).where(META.c.name == _mark_of(history))
+    empty = connection.execute(select(LEADS.c.lead_id).limit(1)).first() is None
+    return not empty and connection.execute(mark).first() is None
+
+
+def _mark_of(history: History) -> str:
+    return f"{_MARK}{_FORMAT}:{history.fingerprint}"
+
+
 @dataclass(frozen=True)
 class _Part:
     """Places in the order of leads, and the rows of each table that belong to them."""
@@ -152,7 +163,7 @@ class _Import:
         self.secret = secret
         self.history = history
         self.now = now
-        self.mark = f"{_MARK}{_FORMAT}:{history.fingerprint}"
+        self.mark = _mark_of(history)
         self.frames = {name: getattr(history, name) for name in EVENT_KINDS}
         ids = history.leads["lead_id"]
         self.order = _by_account(history.leads["account_id"])
@@ -286,7 +297,8 @@ class _Import:
         taken = counts.leads + counts.activities + counts.stage_changes + counts.attribute_changes
         counts.duplicates = part.rows - counts.skipped_erased - taken
         earlier = touched - {row["lead_id"] for row in new}
-        mark_leads(connection, touched, self.now, TIME_PASSED)
+        # since the history's end: a service whose clock stands there, as a demo's does, has to score them too
+        mark_leads(connection, touched, min(self.now, _end_of(self.history)), TIME_PASSED)
         mark_accounts(connection, colleagues | {persons.account[one] for one in earlier}, self.now)
         for some in parts(sorted(earlier)):
             connection.execute(LEADS.update().where(LEADS.c.lead_id.in_(some)).values(touched_at=self.now))

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from waiting import wait_for
+
 LEAD = {
     "lead": {
         "lead_id": "L-1042",
@@ -123,7 +125,7 @@ def test_the_service_answers_from_the_home_and_stops_on_ctrl_c(demo, tmp_path):
     leadlight = Path(sys.executable).with_name("leadlight")
     environment = {**os.environ, "LEADLIGHT_HOME": str(home)}
     process = subprocess.Popen(
-        [leadlight, "serve", "--port", str(port), "--data", home / "history"],
+        [leadlight, "serve", "--port", str(port), "--as-of", "2026-01-01"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path,
     )  # fmt: skip
     try:
@@ -140,14 +142,34 @@ def test_the_service_answers_from_the_home_and_stops_on_ctrl_c(demo, tmp_path):
         spanish = json.loads(ask(f"http://127.0.0.1:{port}/v1/score", LEAD, **{"Accept-Language": "es"}, **key)[1])
         assert spanish["log_odds"] == answer["log_odds"]
         assert spanish["reasons"][0]["text"] != answer["reasons"][0]["text"]
-        # the pages are prepared after the API is ready
         wait_until(f"http://127.0.0.1:{port}/leads", process, **key)
+        open_leads = int((pd.read_csv(home / "ranking.csv")["rank"]).max())
+        wait_for(lambda: len(queue(port, key)) == open_leads)
+        assert queue(port, key)[:20] == pd.read_csv(home / "ranking.csv")["lead_id"].tolist()[:20]
         assert "<html" in ask(f"http://127.0.0.1:{port}/leads", **key)[1]
         assert 'name="key"' in ask(f"http://127.0.0.1:{port}/leads")[1]  # without a key one is led to /login
     finally:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert "Traceback" not in said
+
+
+def queue(port, key):
+    """Return all open leads as the store ranks them."""
+    found, cursor = [], ""
+    while cursor is not None:
+        page = json.loads(ask(f"http://127.0.0.1:{port}/v1/leads?limit=200{cursor and f'&cursor={cursor}'}", **key)[1])
+        found += [item["lead_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+    return found
+
+
+def test_another_company_is_not_mixed_into_the_store(demo, run):
+    home, _ = demo
+    refused = run("demo", "--leads", 300, "--seed", 4, "--dir", home, "--no-serve")
+    assert refused.returncode == 2
+    assert "leads of another company" in refused.stderr
+    assert "--dir" in refused.stderr
 
 
 def test_a_second_run_revokes_the_key_of_the_first(tmp_path):
