@@ -134,7 +134,8 @@ def forget_scores(connection: Connection, lead_id: str) -> None:
 
 def erase_by_tokens(connection: Connection, secret: bytes, tokens: set[str], now: int) -> int:
     """Erase whoever has one of these tokens, as a restored backup may bring people back; return how many."""
-    found = [lead_id for lead_id in _everybody(connection) if token_of(secret, lead_id) in tokens]
+    everybody = dict.fromkeys(_everybody(connection))  # each once, in however many tables
+    found = [lead_id for lead_id in everybody if token_of(secret, lead_id) in tokens]
     for lead_id in found:
         erase_lead(connection, secret, lead_id, now, 0)
     new = upsert(connection, ERASURES).on_conflict_do_nothing(index_elements=["token"])

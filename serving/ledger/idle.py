@@ -6,9 +6,9 @@ What the service does by itself is not counted: that it scored a lead, showed it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Column, Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, select, union
 
 from leadlight.serving.store.schema import (
     ACTIVITIES,
@@ -20,15 +20,15 @@ from leadlight.serving.store.schema import (
 )
 from leadlight.serving.store.sql import parts
 
-__all__ = ["EVENTS", "heard_of", "heard_of_ids", "ids_from", "names_today", "not_told", "untouched"]
+__all__ = ["heard_of", "heard_of_ids", "ids_of_events", "names_today", "not_told", "untouched"]
 
-EVENTS: Final[tuple[Table, ...]] = (ACTIVITIES, STAGE_CHANGES, ATTRIBUTE_CHANGES)
+_EVENTS: Final[tuple[Table, ...]] = (ACTIVITIES, STAGE_CHANGES, ATTRIBUTE_CHANGES)
 """Tables of what happened; it may be told before its lead is."""
 
 _OF_EVENTS: Final = ("occurred_at", "recorded_at", "superseded_at")
 _TIMES: Final[Mapping[Table, tuple[str, ...]]] = {
     LEADS: ("created_at", "recorded_at", "attributes_at", "merged_at", "objected_at", "touched_at"),
-    **dict.fromkeys(EVENTS, _OF_EVENTS),
+    **dict.fromkeys(_EVENTS, _OF_EVENTS),
     LEAD_MOVES: ("recorded_at",),
     DECISIONS: ("decided_at",),
 }
@@ -98,9 +98,15 @@ def untouched(connection: Connection, before: int, skip: int, most: int) -> list
     return list(connection.execute(asked.limit(most).offset(skip)).scalars())
 
 
-def ids_from(connection: Connection, column: Column[Any], after: str, most: int) -> list[str]:
-    """Return the next different ids of an indexed column, in order."""
-    asked = select(column).where(column > after).distinct().order_by(column).limit(most)
+def ids_of_events(connection: Connection, after: str, most: int) -> list[str]:
+    """Return the next different ids under which anything is told to have happened, in the database's order."""
+    some = []
+    for table in _EVENTS:
+        lead_id = table.c.lead_id
+        next_ = select(lead_id).where(lead_id > after).distinct().order_by(lead_id).limit(most).subquery()
+        some.append(select(next_.c.lead_id))
+    together = union(*some).subquery()
+    asked = select(together.c.lead_id).order_by(together.c.lead_id).limit(most)
     return list(connection.execute(asked).scalars())
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from leadlight.core.clock import DAY
-from leadlight.serving.ledger.idle import EVENTS, heard_of, heard_of_ids, ids_from, not_told, untouched
+from leadlight.serving.ledger.idle import heard_of, heard_of_ids, ids_of_events, not_told, untouched
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import first_id
 from leadlight.serving.store.schema import LEADS, OUTBOX, RECEIPTS
@@ -63,16 +63,15 @@ def due_leads(database: Database, before: int, gone: Callable[[], int] = lambda:
 
 def due_untold(database: Database, before: int) -> Iterator[list[Due]]:
     """Yield ids under which events wait for a lead that was never told, nothing having been heard since a time."""
-    for table in EVENTS:
-        after = ""
-        while True:
-            with database.reading() as connection:
-                ids = ids_from(connection, table.c.lead_id, after, _STRETCH)
-                last = heard_of_ids(connection, not_told(connection, ids))
-            yield [Due(one, at, one) for one, at in sorted(last.items()) if at < before]
-            if len(ids) < _STRETCH:
-                break
-            after = ids[-1]
+    after = ""
+    while True:
+        with database.reading() as connection:
+            ids = ids_of_events(connection, after, _STRETCH)
+            last = heard_of_ids(connection, not_told(connection, ids))
+        yield [Due(one, at, one) for one, at in sorted(last.items()) if at < before]
+        if len(ids) < _STRETCH:
+            return
+        after = ids[-1]
 
 
 def due_receipts(database: Database, before: int, since: int = 0) -> Iterator[list[Due]]:
