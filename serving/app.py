@@ -24,6 +24,8 @@ from leadlight.serving.api import change_routes, intake, lead_routes, outbox_rou
 from leadlight.serving.api.document import describing
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
+from leadlight.serving.drift.leads import StoredLeads
+from leadlight.serving.drift.metrics import DriftMetrics
 from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.ledger.memory import Memory
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["create_app"]
 
 _BARRED_SECONDS: Final = 1.0
+_DRIFT_SECONDS: Final = 15.0
 _CHAMPION_SECONDS: Final = 2.0
 """How often a service looks whether another version was promoted."""
 
@@ -110,7 +113,10 @@ def create_app(
         metrics.register(retention.metrics)
     late = None if history is None else LatePages(desk, history)
     neighbours = _neighbours(desk, database, keeps=store is None, sends=outbox.sends, cached=model is None)
+    stored = StoredLeads(database, lambda: champion.scorer if champion.is_ready else None)
+    metrics.register(DriftMetrics(metrics.asked, stored, clock))
     looks: list[Look] = [("who may not be scored", _BARRED_SECONDS, desk.memory.barred.refresh)]
+    looks.append(("how stored leads are spread", _DRIFT_SECONDS, stored.look))
     if model is None:
         looks.append(("the champion's cache", _CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
 
