@@ -59,8 +59,8 @@ def chance_limit(then: NDArray[Any], now: NDArray[Any]) -> float:
 
     Examples
     --------
-    >>> round(chance_limit(np.array([500, 500]), np.array([500, 500])), 4)  # (1/1000 + 1/1000) * 6.63
-    0.0134
+    >>> round(chance_limit(np.full(10, 100), np.full(10, 100)), 4)  # (1/1000 + 1/1000) * 21.67
+    0.0434
     """
     degrees = int(((then + now) > 0).sum()) - 1
     if degrees < 1:

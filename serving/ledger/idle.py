@@ -10,17 +10,28 @@ from typing import Final
 
 from sqlalchemy import Connection, Table, func, select, union
 
+from leadlight.serving.ledger.facts import remember
 from leadlight.serving.store.schema import (
     ACTIVITIES,
     ATTRIBUTE_CHANGES,
     DECISIONS,
     LEAD_MOVES,
     LEADS,
+    META,
     STAGE_CHANGES,
 )
 from leadlight.serving.store.sql import parts
 
-__all__ = ["heard_of", "heard_of_ids", "ids_of_events", "names_today", "not_told", "untouched"]
+__all__ = [
+    "heard_of",
+    "heard_of_ids",
+    "idle_erased",
+    "ids_of_events",
+    "names_today",
+    "not_told",
+    "note_idle_erased",
+    "untouched",
+]
 
 _EVENTS: Final[tuple[Table, ...]] = (ACTIVITIES, STAGE_CHANGES, ATTRIBUTE_CHANGES)
 """Tables of what happened; it may be told before its lead is."""
@@ -33,6 +44,20 @@ _TIMES: Final[Mapping[Table, tuple[str, ...]]] = {
     DECISIONS: ("decided_at",),
 }
 """Columns that tell when something happened or was told; microseconds."""
+
+
+_ERASED_BEFORE: Final = "idle_leads_erased_before"
+
+
+def note_idle_erased(connection: Connection, before: int) -> None:
+    """Note that leads of which nothing was heard since a time (microseconds) were erased: training has to know."""
+    remember(connection, _ERASED_BEFORE, str(max(before, idle_erased(connection) or before)))
+
+
+def idle_erased(connection: Connection) -> int | None:
+    """Return since when nothing was heard of those who were erased for that, microseconds; None: nobody was."""
+    found = connection.execute(select(META.c.value).where(META.c.name == _ERASED_BEFORE)).scalar_one_or_none()
+    return None if found is None else int(found)
 
 
 def heard_of(connection: Connection, lead_ids: Sequence[str]) -> dict[str, int]:

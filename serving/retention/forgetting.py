@@ -18,7 +18,7 @@ from leadlight.core.secret import secret_of
 from leadlight.core.settings import Settings
 from leadlight.serving.ledger.answers import answers_naming, forget_answers
 from leadlight.serving.ledger.erasing import Erased
-from leadlight.serving.ledger.idle import heard_of, names_today, not_told
+from leadlight.serving.ledger.idle import heard_of, names_today, not_told, note_idle_erased
 from leadlight.serving.ledger.jobs import run_jobs
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.ledger.persons import alone, alone_at_once, beside, token_of
@@ -246,6 +246,8 @@ class Forgetting:
         last = heard_of(connection, still)  # anything may have been told since they were found
         idle = [lead_id for lead_id in still if lead_id in last and last[lead_id] < before]
         erased = [ledger.erase(connection, lead_id, now, version, answers=False) for lead_id in idle]
+        if erased:
+            note_idle_erased(connection, before)
         names = [name for one in erased for name in one.names]
         later = answers_naming(connection, names, read_at - _ANSWERED)
         forget_answers(connection, [key for name in names for key in (*answers.get(name, ()), *later[name])])
