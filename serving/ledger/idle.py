@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, Table, func, select, union
+from sqlalchemy import Connection, Subquery, Table, func, select, union
 
 from leadlight.serving.ledger.facts import remember
 from leadlight.serving.store.schema import (
@@ -125,14 +125,19 @@ def untouched(connection: Connection, before: int, skip: int, most: int) -> list
 
 def ids_of_events(connection: Connection, after: str, most: int) -> list[str]:
     """Return the next different ids under which anything is told to have happened, in the database's order."""
-    some = []
-    for table in _EVENTS:
-        lead_id = table.c.lead_id
-        next_ = select(lead_id).where(lead_id > after).distinct().order_by(lead_id).limit(most).subquery()
-        some.append(select(next_.c.lead_id))
-    together = union(*some).subquery()
+    together = union(*(select(_ids_in(table, after, most).c.lead_id) for table in _EVENTS)).subquery()
     asked = select(together.c.lead_id).order_by(together.c.lead_id).limit(most)
     return list(connection.execute(asked).scalars())
+
+
+def _ids_in(table: Table, after: str, most: int) -> Subquery:
+    """Go from id to id by the index: asked for different ones, PostgreSQL may read all rows for the first few."""
+    first = select(func.min(table.c.lead_id).label("lead_id")).where(table.c.lead_id > after)
+    walk = first.cte(f"ids_of_{table.name}", recursive=True)
+    other = table.alias()
+    further = select(func.min(other.c.lead_id)).where(other.c.lead_id > walk.c.lead_id).scalar_subquery()
+    walk = walk.union_all(select(further).where(walk.c.lead_id.is_not(None)))
+    return select(walk.c.lead_id).where(walk.c.lead_id.is_not(None)).limit(most).subquery()
 
 
 def not_told(connection: Connection, lead_ids: Sequence[str]) -> list[str]:
