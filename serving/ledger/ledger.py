@@ -220,7 +220,7 @@ class Ledger:
         """
         alone(connection)
         current = self.held(connection, lead_id)
-        account = find_persons(connection, self.secret, [current]).account.get(current)
+        account = connection.execute(select(LEADS.c.account_id).where(LEADS.c.lead_id == current)).scalar_one_or_none()
         erased = erase_lead(connection, self.secret, current, now, version, answers=answers)
         (note_barred if erased.objected else note_erased)(connection)
         mark_accounts(connection, [account], now)

@@ -44,6 +44,9 @@ _LEAST_PAUSE: Final = 0.01
 _TIMES_AS_LONG: Final = 2.0
 """The pause after a transaction, as a multiple of what that took; and its least, in seconds."""
 
+_LONG: Final = 0.1
+"""Seconds that a transaction should not take: others wait for it."""
+
 _TRIES: Final = 200
 _BUSY: Final = 0.02
 """How often, and after how many seconds, it is tried to find nobody telling anything before that is waited for."""
@@ -301,12 +304,22 @@ class Forgetting:
                 self._write(self._hold)
             yield found
 
-    def _in_steps(self, items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-        """Yield items in parts; after each there is a pause, longer than what was done with it."""
-        for start in range(0, len(items), size):
+    def _in_steps(self, items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
+        """Yield items in parts; after each there is a pause, longer than what was done with it.
+
+        Parts are smaller where that takes long: some leads have many rows, and some machines much else to do.
+        """
+        start, size = 0, max(1, most // 4)
+        while start < len(items):
             began = time.perf_counter()
             yield items[start : start + size]
-            self._pause(max(_LEAST_PAUSE, _TIMES_AS_LONG * (time.perf_counter() - began)))
+            took = time.perf_counter() - began
+            start += size
+            if took > _LONG:
+                size = max(1, size // 2)
+            elif took < _LONG / 4:
+                size = min(most, 2 * size)
+            self._pause(max(_LEAST_PAUSE, _TIMES_AS_LONG * took))
 
     def _pause(self, seconds: float) -> None:
         if self._rest(seconds):

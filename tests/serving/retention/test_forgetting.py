@@ -166,7 +166,7 @@ def module_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
 _UNHURRIED = [HealthCheck.function_scoped_fixture]
 
 
-@hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=_UNHURRIED)
+@hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=_UNHURRIED)
 @given(world=worlds())
 def test_who_goes_and_who_stays(module_database: Database, tmp_path: Path, world: World) -> None:
     check(module_database, tmp_path, world)
