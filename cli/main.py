@@ -22,6 +22,7 @@ from leadlight.cli.keys import app as keys_commands
 from leadlight.cli.models import app as models_commands
 from leadlight.cli.outbox import app as outbox_commands
 from leadlight.cli.replay import replay
+from leadlight.cli.retention import retention
 from leadlight.cli.retrain import retrain
 from leadlight.cli.score import score
 from leadlight.cli.serve import serve
@@ -36,7 +37,7 @@ WRONG_USAGE: Final = 2
 NOT_THERE: Final = 3
 _ORDER: Final = (
     *("demo", "simulate", "check", "agreement", "import", "train", "backtest"),
-    *("models", "watch", "retrain", "score", "serve", "outbox", "keys", "backup", "restore", "replay"),
+    *("models", "watch", "retrain", "score", "serve", "outbox", "keys", "retention", "backup", "restore", "replay"),
 )
 
 
@@ -69,6 +70,7 @@ app.command(short_help="Say how the model that serves holds up, and whether to r
 app.command(short_help="Check, train, gate and promote in one go, fit for cron.")(retrain)
 app.command(short_help="Score the open leads of a history to a file.")(score)
 app.command(short_help="Serve the API, and the pages for reps.")(serve)
+app.command(short_help="Say what is kept longer than it is to be, and erase it.")(retention)
 app.command(short_help="Write everything that the service remembers to one file.")(backup)
 app.command(short_help="Put a backup back: all of it or nothing.")(restore)
 app.add_typer(outbox_commands, name="outbox", short_help="List webhooks, and send dead letters again.")

@@ -22,6 +22,7 @@ import numpy as np
 from leadlight.core.catalog import CODE_NOT_KNOWN, CODE_OTHER, Catalog, Feature
 from leadlight.core.contributions import Additive, Boosted
 from leadlight.core.errors import ModelContractError
+from leadlight.core.stability import Spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -247,6 +248,8 @@ class TrainedModel:
         Lowest score of the bands "hot" and "warm" among the reference population.
     facts : mapping
         What reports say of the training: counts, cut-offs, fingerprints, verdict. No time of day, no path.
+    spreads : tuple of Spread
+        How those open leads spread over the inputs that move scores most; empty in models of earlier releases.
     """
 
     kind: Kind
@@ -263,6 +266,7 @@ class TrainedModel:
     hot_score: int
     warm_score: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+    spreads: tuple[Spread, ...] = ()
 
     def score(self, matrix: NDArray[np.float64]) -> Scored:
         """Score moments.
@@ -428,6 +432,7 @@ def save(model: TrainedModel, folder: Path) -> None:
         "hot_score": model.hot_score,
         "warm_score": model.warm_score,
         "facts": dict(model.facts),
+        "spreads": [asdict(spread) for spread in model.spreads],
     }
     text = json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "model.json").write_text(text + "\n", encoding="utf-8")
@@ -474,6 +479,7 @@ def load(folder: Path) -> TrainedModel:
         hot_score=data["hot_score"],
         warm_score=data["warm_score"],
         facts=data["facts"],
+        spreads=tuple(Spread(s["feature"], tuple(s["edges"]), tuple(s["leads"])) for s in data.get("spreads", ())),
     )
 
 

@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     requests_per_second: Annotated[
         float, Field(ge=0, le=1e9, description="how often one key may call; 0: without limit")
     ] = 1000.0
+    retain_leads_days: Annotated[
+        int, Field(ge=0, le=36_500, description="days after which a lead that nobody speaks of is erased; 0: never")
+    ] = 0
+    retain_receipts_days: Annotated[
+        int, Field(ge=0, le=36_500, description="days after which a receipt keeps only what counts; 0: never")
+    ] = 0
 
     @field_validator("database_url")
     @classmethod

@@ -24,6 +24,8 @@ from leadlight.serving.api import change_routes, intake, lead_routes, outbox_rou
 from leadlight.serving.api.document import describing
 from leadlight.serving.champion import Champion
 from leadlight.serving.desk import Desk
+from leadlight.serving.drift.leads import StoredLeads
+from leadlight.serving.drift.metrics import DriftMetrics
 from leadlight.serving.head import HeadAsGet
 from leadlight.serving.late_pages import LatePages
 from leadlight.serving.ledger.memory import Memory
@@ -36,6 +38,7 @@ from leadlight.serving.outbox.outbox import Outbox
 from leadlight.serving.regularly import Look, regularly
 from leadlight.serving.rescoring.rescorer import Rescorer
 from leadlight.serving.rescoring.writing import Teller
+from leadlight.serving.retention.retention import Retention
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
 from leadlight.serving.store.keeper import Keeper, ReceiptKeeper
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["create_app"]
 
 _BARRED_SECONDS: Final = 1.0
+_DRIFT_SECONDS: Final = 15.0
 _CHAMPION_SECONDS: Final = 2.0
 """How often a service looks whether another version was promoted."""
 
@@ -104,9 +108,15 @@ def create_app(
     keeper = store or ReceiptKeeper(receipts, Spool(settings.home_path / SPOOL_FILE))
     desk = Desk(settings, clock, champion, keeper, ids, metrics, memory)
     door = Door(settings, KeyTable(database), wall or SystemClock())
+    retention = _retention(settings, database, clock, wall or SystemClock(), champion, rescorer)
+    if retention.is_on:
+        metrics.register(retention.metrics)
     late = None if history is None else LatePages(desk, history)
     neighbours = _neighbours(desk, database, keeps=store is None, sends=outbox.sends, cached=model is None)
+    stored = StoredLeads(database, lambda: champion.scorer if champion.is_ready else None)
+    metrics.register(DriftMetrics(metrics.asked, stored, clock))
     looks: list[Look] = [("who may not be scored", _BARRED_SECONDS, desk.memory.barred.refresh)]
+    looks.append(("how stored leads are spread", _DRIFT_SECONDS, stored.look))
     if model is None:
         looks.append(("the champion's cache", _CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
 
@@ -114,13 +124,14 @@ def create_app(
     async def running(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.open)
         await asyncio.to_thread(door.open)
-        for part in (neighbours, rescorer, outbox):
+        for part in (neighbours, rescorer, outbox, retention):
             part.start()
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, late, loaded))
         async with regularly(*looks):
             yield
         await loading
         stops = {"rescorer": rescorer.stop, "outbox": outbox.stop, "looks at neighbours": neighbours.stop}
+        stops["retention"] = retention.stop
         await asyncio.to_thread(stop_together, stops)
         await asyncio.to_thread(door.close)
         await asyncio.to_thread(desk.close)
@@ -176,6 +187,17 @@ def _load(desk: Desk, pages: LatePages | None, loaded: Callable[[], object] | No
         loaded()
     if pages is not None:
         pages.prepare()
+
+
+def _retention(
+    settings: Settings, database: Database, clock: Clock, wall: Clock, champion: Champion, rescorer: Rescorer
+) -> Retention:
+    """Return what erases when its time is over; who goes may have taught the model that serves."""
+
+    def version() -> int:
+        return champion.scorer.version if champion.is_ready else cached_version(settings) or 0
+
+    return Retention(settings, database, clock, wall=wall, version=version, changed=rescorer.wake)
 
 
 def _neighbours(desk: Desk, database: Database, *, keeps: bool, sends: bool, cached: bool) -> Neighbours:

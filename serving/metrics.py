@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadlight.serving.champion import Champion
+from leadlight.serving.drift.leads import AskedLeads
 from leadlight.serving.operate.request_log import route_of
 from leadlight.serving.scorer import Answer, Scorer
 
@@ -32,6 +33,11 @@ class Metrics:
     ----------
     champion : Champion
         Whose model is told at ``leadlight_model_info``.
+
+    Attributes
+    ----------
+    asked : AskedLeads
+        Leads that were scored by request.
     """
 
     def __init__(self, champion: Champion) -> None:
@@ -55,6 +61,7 @@ class Metrics:
             ["reason"],
             registry=self._registry,
         )
+        self.asked = AskedLeads()
         self._of_route: dict[tuple[str, int], Histogram] = {}
         self._registry.register(_Model(champion))
 

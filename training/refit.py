@@ -17,6 +17,7 @@ from leadlight.training.evidence import gather
 from leadlight.training.features_at import FeaturesAt, hidden_accounts, points_of
 from leadlight.training.moments import shared
 from leadlight.training.points import fit as fit_points
+from leadlight.training.spreads import spreads_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -204,7 +205,9 @@ def _finished(
         hot_score=0,
         warm_score=0,
     )
-    model = replace(model, reference=np.sort(model.score(open_now).log_odds))
+    scored = model.score(open_now)
+    spreads = spreads_of(at.catalog, open_now, scored.contributions)
+    model = replace(model, reference=np.sort(scored.log_odds), spreads=spreads)
     share = population.hot_share(None if history.is_flat else agreement.leads_per_week, len(open_now))
     hot, warm = population.bands(model, share)
     return replace(model, hot_score=hot, warm_score=warm), open_now

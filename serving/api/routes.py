@@ -141,6 +141,7 @@ async def score(request: Request, reasons: Reasons = DEFAULT_REASONS, accept_lan
         answer = await desk.answering.answer(scorer, partial(_question, desk, scorer, body, language, reasons))
     else:
         answer = await run_in_threadpool(_score_large, desk, scorer, body, language, reasons)
+    desk.metrics.asked.add(scorer, [answer], desk.now())
     kept = await desk.keep_soon(scorer, [answer])
     return JsonAnswer(score_json(scorer, answer, kept.receipt_ids[0], kept.degraded), language)
 
@@ -183,6 +184,7 @@ def _score_all(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: 
     read = [_read_item(desk, reader, item) for item in items]
     outcomes = _answered(scorer, read, language, reasons)
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+    desk.metrics.asked.add(scorer, answers, desk.now())
     kept = desk.keep(scorer, answers)
     receipt_ids = iter(kept.receipt_ids)
     entries = []

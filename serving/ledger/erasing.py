@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from sqlalchemy import Connection, Table, select
 
+from leadlight.serving.ledger.answers import answers_naming, forget_answers
 from leadlight.serving.ledger.barred import note_barred
 from leadlight.serving.ledger.persons import token_of
 from leadlight.serving.store.schema import (
@@ -20,7 +22,6 @@ from leadlight.serving.store.schema import (
     ATTRIBUTE_CHANGES,
     DECISIONS,
     ERASURES,
-    IDEMPOTENCY_KEYS,
     LEAD_MOVES,
     LEADS,
     OUTBOX,
@@ -64,12 +65,15 @@ class Erased:
         What is kept of the ids.
     names : tuple of str
         The ids themselves; they are kept nowhere.
+    objected : bool
+        Whether the person objected to profiling.
     """
 
     rows: int
     receipts: int
     tokens: tuple[str, ...]
     names: tuple[str, ...]
+    objected: bool
 
 
 def names_of(connection: Connection, lead_id: str) -> list[str]:
@@ -82,7 +86,9 @@ def names_of(connection: Connection, lead_id: str) -> list[str]:
     return names
 
 
-def erase_lead(connection: Connection, secret: bytes, lead_id: str, now: int, version: int) -> Erased:
+def erase_lead(
+    connection: Connection, secret: bytes, lead_id: str, now: int, version: int, *, answers: bool = True
+) -> Erased:
     """Erase a lead under all its ids.
 
     Parameters
@@ -95,21 +101,26 @@ def erase_lead(connection: Connection, secret: bytes, lead_id: str, now: int, ve
         Microseconds.
     version : int
         Of the model that serves, 0 for none: every version up to it may have learned from this lead.
+    answers : bool
+        Whether to look through the answers that are kept for retries, too; who erases many does so once for all.
     """
     rows = receipts = 0
     tokens = []
     names = names_of(connection, lead_id)
+    objects = select(LEADS.c.lead_id).where(LEADS.c.lead_id.in_(names), LEADS.c.objected_at.is_not(None)).limit(1)
+    objected = connection.execute(objects).first() is not None
     for name in names:
         token = token_of(secret, name)
         tokens.append(token)
         for table in _TELLING:
             rows += connection.execute(table.delete().where(table.c.lead_id == name)).rowcount
         receipts += empty_receipts(connection, name, now, renamed=token)
-        _forget_answers(connection, name)
+    if answers:
+        forget_answers(connection, chain(*answers_naming(connection, names).values()))
     models = json.dumps(list(range(1, version + 1)))
     new = upsert(connection.dialect.name, ERASURES).on_conflict_do_nothing(index_elements=["token"])
     connection.execute(new, [{"token": token, "erased_at": now, "models": models} for token in tokens])
-    return Erased(rows, receipts, tuple(tokens), tuple(names))
+    return Erased(rows, receipts, tuple(tokens), tuple(names), objected)
 
 
 def empty_receipts(connection: Connection, lead_id: str, now: int, renamed: str | None = None) -> int:
@@ -124,15 +135,10 @@ def forget_scores(connection: Connection, lead_id: str) -> None:
         connection.execute(table.delete().where(table.c.lead_id == lead_id))
 
 
-def _forget_answers(connection: Connection, lead_id: str) -> None:
-    """Forget answers that are kept for retries and name the lead."""
-    named = json.dumps(lead_id, ensure_ascii=False)
-    connection.execute(IDEMPOTENCY_KEYS.delete().where(IDEMPOTENCY_KEYS.c.answer.contains(named, autoescape=True)))
-
-
 def erase_by_tokens(connection: Connection, secret: bytes, tokens: set[str], now: int) -> int:
     """Erase whoever has one of these tokens, as a restored backup may bring people back; return how many."""
-    found = [lead_id for lead_id in _everybody(connection) if token_of(secret, lead_id) in tokens]
+    everybody = dict.fromkeys(_everybody(connection))  # each once, in however many tables
+    found = [lead_id for lead_id in everybody if token_of(secret, lead_id) in tokens]
     for lead_id in found:
         erase_lead(connection, secret, lead_id, now, 0)
     new = upsert(connection.dialect.name, ERASURES).on_conflict_do_nothing(index_elements=["token"])

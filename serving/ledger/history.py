@@ -27,6 +27,7 @@ from leadlight.core.source import history_from_tables
 from leadlight.features.timeline import number_of
 from leadlight.serving.ledger.facts import Facts, read_facts
 from leadlight.serving.ledger.fingerprint import Fingerprint
+from leadlight.serving.ledger.idle import idle_erased
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import LEAD_MOVES, LEADS
@@ -186,6 +187,11 @@ class _Reading:
             for name, cells in leads.cells.items():
                 cells.append(part[name])
             leads.base.add([json.loads(text) for text in part["attributes"].to_pylist()])
+        if (before := idle_erased(self.connection)) is not None:
+            self.notes.append(
+                f"store: leads that went quiet before {from_micros(before):%Y-%m-%d} and stayed so were erased when "
+                "their time was over; those that went on are left, so earlier moments look better than they were"
+            )
         self._note(objecting, "{} leads object to profiling and were left out")
         self._note(odd, "{} leads have blanks around their id, or an id that means nothing, and were left out")
         self._note(moved, "{} leads moved between accounts and count in the first: the later ones have no dates")

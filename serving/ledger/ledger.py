@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, select
 
 from leadlight.core.errors import LeadlightError
-from leadlight.serving.ledger.barred import note_barred
+from leadlight.serving.ledger.barred import note_barred, note_erased
 from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores, names_of
 from leadlight.serving.ledger.leads import Outcome, insert_lead, put_lead
 from leadlight.serving.ledger.merging import merge_leads
@@ -143,7 +143,7 @@ class Ledger:
     def _touched(self, connection: Connection, persons: Persons, lead_ids: set[str], now: int) -> None:
         known = sorted(lead_id for lead_id in lead_ids if persons.is_known(lead_id))
         for part in parts(known):
-            connection.execute(_TOUCHED, {"values": part, "told_at": now})
+            _touch(connection, part, now)
         mark_leads(connection, known, now)
         mark_accounts(connection, [persons.account[lead_id] for lead_id in known], now)
 
@@ -202,6 +202,7 @@ class Ledger:
                 raise OtherDecision("the id is another decision's", decision_id=decision["decision_id"])
             return lead_id, stage
         connection.execute(DECISIONS.insert(), [{**decision, "lead_id": lead_id, "decided_at": now}])
+        _touch(connection, [lead_id], now)
         if stage is not None:
             change = {
                 "lead_id": lead_id,
@@ -214,7 +215,7 @@ class Ledger:
             self.add_events(connection, "stage_changes", [change], now)
         return lead_id, stage
 
-    def erase(self, connection: Connection, lead_id: str, now: int, version: int) -> Erased:
+    def erase(self, connection: Connection, lead_id: str, now: int, version: int, *, answers: bool = True) -> Erased:
         """Erase a lead; see `leadlight.serving.ledger.erasing`.
 
         Raises
@@ -223,9 +224,9 @@ class Ledger:
         """
         alone(connection)
         current = self.held(connection, lead_id)
-        account = find_persons(connection, self.secret, [current]).account.get(current)
-        erased = erase_lead(connection, self.secret, current, now, version)
-        note_barred(connection)
+        account = connection.execute(select(LEADS.c.account_id).where(LEADS.c.lead_id == current)).scalar_one_or_none()
+        erased = erase_lead(connection, self.secret, current, now, version, answers=answers)
+        (note_barred if erased.objected else note_erased)(connection)
         mark_accounts(connection, [account], now)
         return erased
 
@@ -240,7 +241,8 @@ class Ledger:
         if self.held(connection, lead_id) == lead_id and not find_persons(connection, self.secret, [lead_id]).created:
             insert_lead(connection, {"lead_id": lead_id}, now)  # known by its scores alone; it must be remembered
         for name in self._names(connection, lead_id):
-            connection.execute(LEADS.update().where(LEADS.c.lead_id == name).values(objected_at=now))
+            new = LEADS.update().where(LEADS.c.lead_id == name, LEADS.c.objected_at.is_(None))
+            connection.execute(new.values(objected_at=now, touched_at=now))  # told again, it is still since then
             forget_scores(connection, name)
             empty_receipts(connection, name, now)
         note_barred(connection)
@@ -254,7 +256,8 @@ class Ledger:
         """
         alone(connection)
         current, *others = self._names(connection, lead_id)
-        connection.execute(LEADS.update().where(LEADS.c.lead_id.in_([current, *others])).values(objected_at=None))
+        objecting = LEADS.update().where(LEADS.c.lead_id.in_([current, *others]), LEADS.c.objected_at.is_not(None))
+        connection.execute(objecting.values(objected_at=None, touched_at=now))
         note_barred(connection)
         mark_leads(connection, [current], now)
 
@@ -309,6 +312,11 @@ class Ledger:
                 if connection.execute(asked).first() is not None:
                     return lead_id
             raise
+
+
+def _touch(connection: Connection, lead_ids: Sequence[str], now: int) -> None:
+    """Note that something was told of leads."""
+    connection.execute(_TOUCHED, {"values": list(lead_ids), "told_at": now})
 
 
 def _objects(connection: Connection, lead_ids: Sequence[str]) -> bool:

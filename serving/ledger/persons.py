@@ -11,7 +11,7 @@ from leadlight.core.secret import keyed
 from leadlight.serving.store.schema import ERASURES, LEADS
 from leadlight.serving.store.sql import any_of, parts
 
-__all__ = ["Persons", "alone", "beside", "find_persons", "token_of"]
+__all__ = ["Persons", "alone", "alone_at_once", "beside", "find_persons", "token_of"]
 
 _PURPOSE: Final = "erasure"
 _LOCK: Final = 0x1EAD12
@@ -68,6 +68,16 @@ def alone(connection: Connection) -> None:
     """Let nobody tell anything until the end of the transaction: it could be of the person whose ids change now."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+
+
+def alone_at_once(connection: Connection) -> bool:
+    """Do as `alone` if that is possible without waiting; return whether it was.
+
+    Who waits for it makes all others wait who would tell something meanwhile.
+    """
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.execute(text(f"SELECT pg_try_advisory_xact_lock({_LOCK})")).scalar_one())
 
 
 def find_persons(connection: Connection, secret: bytes, lead_ids: Iterable[str]) -> Persons:

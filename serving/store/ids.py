@@ -8,7 +8,7 @@ from typing import Final
 
 from leadlight.core.clock import Clock, to_micros
 
-__all__ = ["ReceiptIds", "is_message_id", "is_receipt_id", "message_id"]
+__all__ = ["ReceiptIds", "first_id", "is_message_id", "is_receipt_id", "message_id"]
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS: Final = 80
@@ -50,6 +50,17 @@ _SHIFTS: Final = tuple(range(5 * (_LENGTH - 2), -1, -10))
 def _spell(value: int) -> str:
     """Write a number letter by letter, two at a time."""
     return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
+
+
+def first_id(at: int) -> str:
+    """Return the lowest id of the millisecond of a time (microseconds since 1970 UTC).
+
+    Examples
+    --------
+    >>> first_id(0), first_id(1_764_000_000_000_000)
+    ('00000000000000000000000000', '01KAV9FT000000000000000000')
+    """
+    return _spell(max(at, 0) // 1000 << _RANDOM_BITS)
 
 
 def is_receipt_id(text: str) -> bool:

@@ -408,6 +408,7 @@ def test_the_reference_is_every_lead_that_is_open_on_the_training_day_once(compa
     assert (np.diff(model.reference) >= 0).all()
     assert len(model.reference) == len(open_leads(table, goal_stage=agreement.stage, as_of=now))
     assert trained.report.final["reference_leads"] == len(model.reference)
+    assert {sum(spread.leads) for spread in model.spreads} == {len(model.reference)}  # what the service compares with
 
 
 def test_a_short_history_says_so_instead_of_guessing():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from leadlight.core.catalog import NOT_KNOWN, OTHER
+from leadlight.core.stability import binned, tenths
 from leadlight.features.wording import number_text
 from leadlight.training.watch.stability import Moved, Side, compare
 from leadlight.training.watch.words import column_words, moved_words
@@ -113,8 +114,8 @@ class Cut:
     @classmethod
     def by_tenths(cls, was: NDArray[np.float64], are: NDArray[np.float64]) -> Self:
         """Cut numbers by distinct tenths of the known values of then; what is not known is a bin of its own."""
-        edges = _edges(was)
-        return cls((NOT_KNOWN, *_between(edges)), _binned(was, edges), _binned(are, edges), was, are, edges)
+        edges = tenths(was)
+        return cls((NOT_KNOWN, *_between(edges)), binned(was, edges), binned(are, edges), was, are, edges)
 
 
 @dataclass(frozen=True)
@@ -184,21 +185,6 @@ def _label(model: TrainedModel, feature: Feature) -> str:
     label = model.catalog.topics[feature.topic].label["en"]
     alone = sum(other.topic == feature.topic and not other.card for other in model.catalog.features) == 1
     return label if alone else column_words(label, feature.name)
-
-
-def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where bins end: distinct tenths of the known values; below a smallest value that fills a bin, one more."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return np.zeros(0)
-    tenths = np.unique(np.quantile(known, _TENTHS, method="inverted_cdf"))
-    smallest = known.min()
-    return np.r_[np.nextafter(smallest, -np.inf), tenths] if tenths[0] == smallest else tenths
-
-
-def _binned(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return each value's bin; 0 is not known, then up to and with each edge, then above the last."""
-    return np.where(np.isnan(values), 0, 1 + np.searchsorted(edges, values, side="left")).astype(np.int64)
 
 
 def _between(edges: NDArray[np.float64]) -> Iterator[str]:

@@ -15,10 +15,12 @@ bins hold few leads, samples of the same effective sizes are drawn instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy import stats
+
+from leadlight.core.stability import stability_index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,8 +36,6 @@ ENOUGH_IN_A_BIN: Final = 5.0
 DRAWS: Final = 20_000
 _FIRST_DRAWS: Final = 1_000
 _WORTH_MORE: Final = 0.05
-_SPARE: Final = 0.5
-"""Leads added to every bin, so that an empty one does not make the index infinite."""
 
 
 @dataclass(frozen=True)
@@ -135,24 +135,6 @@ class Moved:
     index: float
     limit: float
     chance: float
-
-
-def stability_index(then: NDArray[Any], now: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the population stability index of counts by bin (last axis).
-
-    Every bin is given half a lead more on each side.
-
-    Examples
-    --------
-    >>> float(stability_index(np.array([500, 500]), np.array([500, 500])))
-    0.0
-    >>> round(float(stability_index(np.array([500, 500]), np.array([400, 600]))), 4)
-    0.0405
-    """
-    before, after = then + _SPARE, now + _SPARE
-    p = before / before.sum(axis=-1, keepdims=True)
-    q = after / after.sum(axis=-1, keepdims=True)
-    return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1))
 
 
 def compare(then: Side, now: Side, *, seed: int = 0) -> Moved:

@@ -22,6 +22,7 @@ from leadlight.features.catalog import draw_up
 from leadlight.features.online import timeline_of_crowd
 from leadlight.features.timeline import Moments, Timeline
 from leadlight.serving.ledger.history import history_of
+from leadlight.serving.ledger.idle import note_idle_erased
 from leadlight.serving.ledger.importing import Counts
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.ledger.reading import read_known
@@ -280,3 +281,13 @@ def test_the_end_of_an_imported_history_counts_although_nothing_happened_then(da
 def test_an_empty_store_says_how_to_fill_it(database: Database) -> None:
     with pytest.raises(NothingThere, match="leadlight import"):
         read(database)
+
+
+def test_who_learns_is_told_that_quiet_leads_were_erased(database: Database) -> None:
+    put(database, "L-1", "2026-11-01")
+    assert not any("went quiet" in note for note in read(database).notes)
+    for day in ("2026-03-01", "2026-02-01"):
+        act(database, lambda connection, day=day: note_idle_erased(connection, at(day)))  # type: ignore[misc]
+    assert [note[:48] for note in read(database).notes if "went quiet" in note] == [
+        "store: leads that went quiet before 2026-03-01 a"
+    ]
