@@ -58,7 +58,8 @@ def taught(company: Company, kind: Kind, seed: int) -> TrainedModel:
     mature = drawn.moments.take(drawn.moments.mature)
     at = FeaturesAt.drawn_up(history, terms, mature, np.ones(len(mature), bool), day)
     folds = forward_folds(mature, owners(history.leads)[1], drawn.gap, by_account=True)
-    params = candidates.tune(kind, lesson_of(terms, at, at.matrix, mature), folds, seed=seed)[0]
+    tuned = candidates.tune(kind, lesson_of(terms, at, at.matrix, mature), folds, seed=seed)[0]
+    params = {**tuned, "lean": 0.0}  # trees alone, without the points below them: that is what the peers can serve
     return refit(
         history,
         terms,
