@@ -236,7 +236,8 @@ class Ledger:
         if self.held(connection, lead_id) == lead_id and not find_persons(connection, self.secret, [lead_id]).created:
             insert_lead(connection, {"lead_id": lead_id}, now)  # known by its scores alone; it must be remembered
         for name in self._names(connection, lead_id):
-            connection.execute(LEADS.update().where(LEADS.c.lead_id == name).values(objected_at=now))
+            since = LEADS.update().where(LEADS.c.lead_id == name, LEADS.c.objected_at.is_(None))  # said again: no later
+            connection.execute(since.values(objected_at=now))
             forget_scores(connection, name)
             empty_receipts(connection, name, now)
         note_barred(connection)

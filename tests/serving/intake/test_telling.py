@@ -399,3 +399,14 @@ def test_an_erasure_and_the_loading_of_the_spool_do_not_wait_for_each_other(
         assert not thread.is_alive()
     texts = {row.receipt_id: row.text for row in rows(crm, select(RECEIPTS.c.receipt_id, RECEIPTS.c.text))}
     assert texts == {slips[0].receipt_id: "", slips[1].receipt_id: slips[1].text}
+
+
+def test_an_objection_counts_since_it_was_first_said(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={})
+    since = clock.later(hours=1)
+    for _ in range(2):
+        crm.put("/v1/leads/L-1/objection")
+        clock.later(hours=1)
+    crm.put("/v1/leads/L-2", json={})
+    crm.post("/v1/leads/L-2/merge", json={"into": "L-1"})
+    assert rows(crm, select(LEADS.c.objected_at).where(LEADS.c.lead_id == "L-1")) == [(since,)]
