@@ -122,11 +122,11 @@ class Ledger:
         erased = tuple(place for place, row in enumerate(rows) if row["lead_id"] in persons.erased)
         events = EVENT_KINDS[kind]
         taken = [events.as_of_today(row, persons) for row in rows if row["lead_id"] not in persons.erased]
-        added = events.add(connection, taken, now)
-        touched = {row["lead_id"] for row, new in zip(taken, added, strict=True) if new}
-        self._touched(connection, persons, touched, now)
-        unknown = sorted(lead_id for lead_id in touched if not persons.is_known(lead_id))
-        return Taken(sum(added), len(added) - sum(added), erased, tuple(unknown))
+        changed = events.add(connection, taken, now)
+        self._touched(connection, persons, {lead_id for leads in changed for lead_id in leads}, now)
+        accepted = [row["lead_id"] for row, leads in zip(taken, changed, strict=True) if leads]
+        unknown = sorted({lead_id for lead_id in accepted if not persons.is_known(lead_id)})
+        return Taken(len(accepted), len(taken) - len(accepted), erased, tuple(unknown))
 
     def remove_event(self, connection: Connection, kind: str, key: str, now: int) -> bool:
         """Take an event back; return whether there was one. Past moments keep it."""
@@ -137,6 +137,8 @@ class Ledger:
         return lead_id is not None
 
     def _touched(self, connection: Connection, persons: Persons, lead_ids: set[str], now: int) -> None:
+        if not lead_ids.issubset(persons.current.values()):  # an event turned out to be another lead's
+            persons = find_persons(connection, self.secret, lead_ids)
         known = sorted(lead_id for lead_id in lead_ids if persons.is_known(lead_id))
         for part in parts(known):
             connection.execute(LEADS.update().where(LEADS.c.lead_id.in_(part)).values(touched_at=now))

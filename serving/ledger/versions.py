@@ -44,8 +44,10 @@ class Events:
     key: str | None
     content: tuple[str, ...]
 
-    def add(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: int) -> list[bool]:
-        """Append what is new; return for each row whether it was.
+    def add(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: int) -> list[tuple[str, ...]]:
+        """Append what is new; return for each row the leads that it changed, none where it was told before.
+
+        They are its own lead and, where it is a correction that says so, the one that had the event until then.
 
         Parameters
         ----------
@@ -58,22 +60,27 @@ class Events:
         """
         return self.append(connection, [self.told(row, now) for row in rows], now)
 
-    def append(self, connection: Connection, told: Sequence[Row], now: int) -> list[bool]:
+    def append(self, connection: Connection, told: Sequence[Row], now: int) -> list[tuple[str, ...]]:
         """Do what `add` does with rows that `told` has made."""
         last = self._last(connection, sorted({row["identity"] for row in told}))
         new: dict[str, Row] = {}
-        accepted = []
+        changed: list[tuple[str, ...]] = []
         for row in told:
             before = new.get(row["identity"]) or last.get(row["identity"])
-            accepted.append(before is None or self._says(before) != self._says(row) or self._came_back(row, before))
-            if accepted[-1]:
-                if before is not None:  # a correction counts from when it was told, whatever clock it brings
-                    row["recorded_at"] = max(row["recorded_at"], now)
-                new[row["identity"]] = row
+            if before is None:
+                changed.append((row["lead_id"],))
+            elif self._says(before) != self._says(row) or self._came_back(row, before):
+                # a correction counts from when it was told, whatever clock it brings
+                row["recorded_at"] = max(row["recorded_at"], now)
+                changed.append(_leads_of(row, before))
+            else:
+                changed.append(())
+                continue
+            new[row["identity"]] = row
         ended = [last[name]["row_id"] for name in new if name in last and last[name]["superseded_at"] is None]
         end_versions(connection, self.table, ended, now)
         insert_many(connection, self.table, list(new.values()))
-        return accepted
+        return changed
 
     def _came_back(self, row: Row, before: Row) -> bool:
         """Return whether an event without an id is told again that no longer counts: only ids are ever taken back."""
@@ -138,6 +145,11 @@ def identity(row: Mapping[str, Any], key: str | None) -> str:
 
 def _of_id(key: str) -> str:
     return f"{_BY_ID}{key}"
+
+
+def _leads_of(row: Row, before: Row) -> tuple[str, ...]:
+    left = before["lead_id"] != row["lead_id"] and before.get("superseded_at") is None
+    return (row["lead_id"], before["lead_id"]) if left else (row["lead_id"],)
 
 
 def _has_id(row: Row) -> bool:

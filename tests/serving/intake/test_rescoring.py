@@ -400,3 +400,14 @@ def test_a_lead_that_can_t_be_scored_is_left_alone_for_a_while(
         pass
     with database.reading() as connection:
         assert set(connection.execute(select(SCORES.c.model_version)).scalars()) == {7}
+
+
+def test_a_correction_to_another_lead_scores_both(crm: TestClient, clock: Clock) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z"})
+    change = {"stage": "disqualified", "occurred_at": "2026-11-20T00:00:00Z", "change_id": "S-1"}
+    for lead_id, left in (("L-1", "L-2"), ("L-2", "L-1")):
+        crm.post("/v1/stage-changes", json={"stage_changes": [{"lead_id": lead_id, **change}]})
+        settle(crm)
+        assert [item["lead_id"] for item in crm.get("/v1/leads").json()["items"]] == [left]
+        clock.later(hours=1)
