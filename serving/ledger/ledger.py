@@ -235,14 +235,17 @@ class Ledger:
         UnknownLead, ErasedLead
         """
         alone(connection)
-        if self.held(connection, lead_id) == lead_id and not find_persons(connection, self.secret, [lead_id]).created:
-            insert_lead(connection, {"lead_id": lead_id}, now)  # known by its scores alone; it must be remembered
+        current = self.held(connection, lead_id)
+        persons = find_persons(connection, self.secret, [current])
+        if not persons.is_known(current):
+            insert_lead(connection, {"lead_id": current}, now)  # known by its scores alone; it must be remembered
         for name in self._names(connection, lead_id):
             since = LEADS.update().where(LEADS.c.lead_id == name, LEADS.c.objected_at.is_(None))  # said again: no later
             connection.execute(since.values(objected_at=now))
             forget_scores(connection, name)
             empty_receipts(connection, name, now)
         note_barred(connection)
+        mark_accounts(connection, [persons.account.get(current)], now)
 
     def withdraw_objection(self, connection: Connection, lead_id: str, now: int) -> None:
         """Score this lead again.
@@ -256,6 +259,7 @@ class Ledger:
         connection.execute(LEADS.update().where(LEADS.c.lead_id.in_([current, *others])).values(objected_at=None))
         note_barred(connection)
         mark_leads(connection, [current], now)
+        mark_accounts(connection, [find_persons(connection, self.secret, [current]).account[current]], now)
 
     def _names(self, connection: Connection, lead_id: str) -> list[str]:
         """Return all ids of a known person, the one that it goes by today first."""

@@ -411,3 +411,22 @@ def test_a_correction_to_another_lead_scores_both(crm: TestClient, clock: Clock)
         settle(crm)
         assert [item["lead_id"] for item in crm.get("/v1/leads").json()["items"]] == [left]
         clock.later(hours=1)
+
+
+def test_colleagues_are_scored_without_who_objects_and_with_them_again(crm: TestClient, clock: Clock) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z", "account_id": "A-1"})
+    settle(crm)
+    alone = scores_of(crm)["L-2"].log_odds
+    clock.later(minutes=1)
+    tell(crm, *(activity(type="demo_request", occurred_at=f"2026-11-2{day}T10:00:00Z") for day in range(3)))
+    settle(crm)
+    together = scores_of(crm)["L-2"].log_odds
+    assert together != alone
+    for method, objects in (("PUT", True), ("DELETE", False)):
+        clock.later(minutes=1)
+        crm.request(method, "/v1/leads/L-1/objection")
+        settle(crm)
+        at = scores_of(crm)["L-2"].as_of
+        assert at == to_micros(clock.now()) + 1
+        assert (scores_of(crm)["L-2"].log_odds == pytest.approx(together, abs=1e-3)) != objects

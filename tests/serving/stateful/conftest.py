@@ -11,9 +11,7 @@ from two_services import TwoServices
 
 
 @pytest.fixture
-def services(
-    url: str, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TwoServices]:
+def services(url: str, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoServices]:
     """Two services on one store; scores are made anew when the test says so, not by a thread."""
     monkeypatch.setattr(Rescorer, "start", lambda _: None)
     with TwoServices(url, tmp_path, model) as made:

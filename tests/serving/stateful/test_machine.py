@@ -29,7 +29,7 @@ NOW = to_micros(START)
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-LEADS = st.sampled_from(["L-1", "L-2", "L-3", "l-1", 'o\'B "é%_\\'])
+LEADS = st.sampled_from(["L-1", "L-2", "L-3", "l-1", "o'B \"é%_\\"])
 ACCOUNTS = st.sampled_from(["A-1", "A-2", None])
 OWNERS = st.sampled_from(["ann", "bob", None])
 ATTRIBUTES = st.fixed_dictionaries(
