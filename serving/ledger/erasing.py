@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from leadlight.serving.ledger.barred import note_barred
 from leadlight.serving.ledger.persons import token_of
@@ -124,7 +124,9 @@ def forget_scores(connection: Connection, lead_id: str) -> None:
 def _forget_answers(connection: Connection, lead_id: str) -> None:
     """Forget answers that are kept for retries and name the lead."""
     named = json.dumps(lead_id, ensure_ascii=False)
-    connection.execute(IDEMPOTENCY_KEYS.delete().where(IDEMPOTENCY_KEYS.c.answer.contains(named, autoescape=True)))
+    answer = IDEMPOTENCY_KEYS.c.answer
+    names = func.replace(answer, named, "") != answer  # to SQLite's LIKE "L-1" and "l-1" are the same
+    connection.execute(IDEMPOTENCY_KEYS.delete().where(names))
 
 
 def erase_by_tokens(connection: Connection, secret: bytes, tokens: set[str], now: int) -> int:

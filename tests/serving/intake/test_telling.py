@@ -18,7 +18,7 @@ from leadlight.core.settings import Settings
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Slip
-from leadlight.serving.store.schema import ACTIVITIES, ERASURES, LEADS, RECEIPTS, STAGE_CHANGES
+from leadlight.serving.store.schema import ACTIVITIES, DECISIONS, ERASURES, LEADS, RECEIPTS, STAGE_CHANGES
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from waiting import wait_for
 
@@ -410,3 +410,13 @@ def test_an_objection_counts_since_it_was_first_said(crm: TestClient, clock: Clo
     crm.put("/v1/leads/L-2", json={})
     crm.post("/v1/leads/L-2/merge", json={"into": "L-1"})
     assert rows(crm, select(LEADS.c.objected_at).where(LEADS.c.lead_id == "L-1")) == [(since,)]
+
+
+def test_an_erasure_leaves_the_answers_of_ids_that_differ_in_case(crm: TestClient) -> None:
+    for lead_id in ("L-1", "l-1"):
+        crm.put(f"/v1/leads/{lead_id}", json={})
+    told = {"json": {"decision": "accept"}, "headers": {"Idempotency-Key": "k"}}
+    first = crm.post("/v1/leads/l-1/decisions", **told).json()
+    crm.delete("/v1/leads/L-1")
+    assert crm.post("/v1/leads/l-1/decisions", **told).json() == first
+    assert count(crm, DECISIONS) == 1
