@@ -87,14 +87,17 @@ class Events:
         return row["identity"] == before["identity"] and not _has_id(row) and before.get("superseded_at") is not None
 
     def as_of_today(self, row: Mapping[str, Any], persons: Persons) -> Row:
-        """Return an event that was told of an id as one of the lead that the id means today."""
-        current = persons.current[row["lead_id"]]
-        return dict(row) if current == row["lead_id"] else self.moved(row, current, persons.created.get(current))
+        """Return an event that was told of an id as one of the lead that the id means today.
 
-    def moved(self, row: Mapping[Any, Any], lead_id: str, created: int | None) -> Row:
+        It comes out as if it had been handed over merge by merge: else the same event, told again, would be another.
+        """
+        current = persons.current[row["lead_id"]]
+        return dict(row) if current == row["lead_id"] else self.moved(row, current, persons.since[row["lead_id"]])
+
+    def moved(self, row: Mapping[Any, Any], lead_id: str, created: int) -> Row:
         """Return an event as another lead's; no stage lies before that lead's creation."""
         moved = {**row, "lead_id": lead_id}
-        if "stage" in self.table.c and created is not None:
+        if "stage" in self.table.c:
             moved["occurred_at"] = max(row["occurred_at"], created)
         return moved
 

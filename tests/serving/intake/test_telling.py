@@ -420,3 +420,15 @@ def test_an_erasure_leaves_the_answers_of_ids_that_differ_in_case(crm: TestClien
     crm.delete("/v1/leads/L-1")
     assert crm.post("/v1/leads/l-1/decisions", **told).json() == first
     assert count(crm, DECISIONS) == 1
+
+
+def test_a_stage_told_again_after_two_merges_is_not_doubled(crm: TestClient, clock: Clock) -> None:
+    for lead_id, day in (("first", "01"), ("second", "20"), ("third", "10")):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": f"2026-10-{day}T00:00:00Z"})
+    stage = {"lead_id": "first", "stage": "mql", "occurred_at": "2026-10-05T00:00:00Z"}
+    crm.post("/v1/stage-changes", json={"stage_changes": [stage]})
+    crm.post("/v1/leads/first/merge", json={"into": "second"})
+    crm.post("/v1/leads/second/merge", json={"into": "third"})
+    again = crm.post("/v1/stage-changes", json={"stage_changes": [stage]}).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 1)
+    assert len(known_at(crm, "third", clock.later(hours=1)).stage_changes) == 1
