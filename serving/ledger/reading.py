@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select
 
+from leadlight.core.stages import LADDER
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, STAGE_CHANGES
 from leadlight.serving.store.sql import parts
 
@@ -24,9 +25,12 @@ __all__ = [
     "read_attributes",
     "read_known",
     "read_lead",
+    "stages_in_order",
 ]
 
 Row = dict[str, Any]
+
+_STEP: Final[Mapping[str, int]] = {stage: step for step, stage in enumerate(LADDER)}
 
 
 @dataclass
@@ -104,10 +108,15 @@ def attributes_of(lead: Row, changes: Iterable[Row]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def stages_in_order(changes: Iterable[Row]) -> list[Row]:
+    """Return stage changes in order of time; at one instant in the order of the usual ladder."""
+    return sorted(changes, key=lambda row: (*_by_time(row), _STEP.get(row["stage"], len(LADDER))))
+
+
 def latest_stage(changes: Iterable[Row]) -> str | None:
     """Return the stage that a lead's changes led to; None where there are none."""
-    ordered = sorted(changes, key=_by_time, reverse=True)
-    return ordered[0]["stage"] if ordered else None
+    ordered = stages_in_order(changes)
+    return ordered[-1]["stage"] if ordered else None
 
 
 def _by_time(row: Row) -> tuple[int, int]:

@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadlight.agreement.stages import Standing, follow
-from leadlight.core.stages import LADDER, reached
+from leadlight.core.stages import reached
 from leadlight.features.build import build
 from leadlight.features.online import timeline_of_crowd
 from leadlight.features.timeline import Moments
-from leadlight.serving.ledger.reading import Known
+from leadlight.serving.ledger.reading import Known, stages_in_order
 from leadlight.serving.pages_data import Band
 from leadlight.serving.scorer import Scorer
 
 __all__ = ["Fresh", "looks_at_accounts", "packed", "score_known", "unpacked"]
 
-_STEP: Final[Mapping[str, int]] = {stage: step for step, stage in enumerate(LADDER)}
 _LAYOUT: Final = "<f8"
 
 
@@ -122,13 +121,10 @@ def _fresh(
     )
 
 
-def _stages_by_lead(changes: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+def _stages_by_lead(changes: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
     """Return each lead's stages in order of time; at one instant in the order of the usual ladder."""
-    ordered = sorted(
-        changes, key=lambda row: (row["occurred_at"], row["recorded_at"], _STEP.get(row["stage"], len(LADDER)))
-    )
     found: dict[str, list[str]] = {}
-    for row in ordered:
+    for row in stages_in_order(changes):
         found.setdefault(row["lead_id"], []).append(row["stage"])
     return found
 
