@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, case
+from sqlalchemy import Connection, case, or_
 
 from leadlight.serving.store.schema import RESCORING, RESCORING_ACCOUNTS
 from leadlight.serving.store.sql import upsert
@@ -37,7 +37,9 @@ def mark_leads(connection: Connection, lead_ids: Iterable[str], now: int, urgenc
         return
     new = upsert(connection, RESCORING)
     urgent = case((new.excluded.urgency < RESCORING.c.urgency, new.excluded.urgency), else_=RESCORING.c.urgency)
-    since = case((new.excluded.urgency < RESCORING.c.urgency, new.excluded.since), else_=RESCORING.c.since)
+    # one that is listed for later, for something that lies ahead of the clock, has to be scored before that too
+    sooner = or_(new.excluded.urgency < RESCORING.c.urgency, new.excluded.since < RESCORING.c.since)
+    since = case((sooner, new.excluded.since), else_=RESCORING.c.since)
     connection.execute(
         new.on_conflict_do_update(
             index_elements=["lead_id"],

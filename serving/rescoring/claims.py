@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Table, bindparam, literal, or_, select
+from sqlalchemy import Connection, Select, Table, bindparam, case, literal, or_, select
 
 from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, LEAD_CHANGED, TIME_PASSED
 from leadlight.serving.store.schema import LEADS, META, RESCORING, RESCORING_ACCOUNTS, SCORES
@@ -134,11 +134,17 @@ def finish_leads(connection: Connection, claims: Claims, ahead: Mapping[str, int
     table = RESCORING.c
     later = (
         RESCORING.update()
-        .where(table.lead_id == bindparam("name"), table.claimed_until == claims.until)
+        .where(
+            table.lead_id == bindparam("name"),
+            table.generation == bindparam("seen"),
+            table.claimed_until == claims.until,
+        )
         .values(since=bindparam("from_then"), urgency=LEAD_CHANGED, claimed_until=0)
     )
     if ahead:
-        connection.execute(later, [{"name": name, "from_then": when + 1} for name, when in sorted(ahead.items())])
+        seen = claims.generations
+        rows = [{"name": name, "seen": seen[name], "from_then": when + 1} for name, when in sorted(ahead.items())]
+        connection.execute(later, rows)
     _finish(connection, RESCORING, RESCORING.c.lead_id, claims)
 
 
@@ -213,5 +219,7 @@ def _put_on_list(connection: Connection, leads: Select[tuple[str]], urgency: int
     new = upsert(connection, RESCORING).from_select(
         ["lead_id", "urgency", "since", "generation", "claimed_until"], found.where(literal(1) == 1)
     )
-    kept = new.on_conflict_do_update(index_elements=["lead_id"], set_={"generation": RESCORING.c.generation + 1})
+    sooner = case((new.excluded.since < RESCORING.c.since, new.excluded.since), else_=RESCORING.c.since)
+    raised = {"generation": RESCORING.c.generation + 1, "since": sooner}
+    kept = new.on_conflict_do_update(index_elements=["lead_id"], set_=raised)
     return connection.execute(kept.execution_options(preserve_rowcount=True)).rowcount
