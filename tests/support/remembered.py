@@ -155,7 +155,11 @@ class Remembered:
         return bool(changed)
 
     def attributes(self, lead_id: str, when: int) -> Row:
-        """Return a lead's attributes as of a time: as it first came, then each change in turn."""
+        """Return a lead's attributes as of a time: as it first came, then each change in turn.
+
+        What a lead first came with counts as known all along, whatever ``occurred_at`` it was told with, and stays
+        with its id in a merge: a corrected expectation, see `leadlight.features.online.timeline_of`.
+        """
         found = dict(self.leads[lead_id]["attributes"])
         changes = [row for row in self.counting("attribute_changes", lead_id) if row["occurred_at"] <= when]
         for row in sorted(changes, key=lambda row: (row["occurred_at"], row["recorded_at"])):

@@ -86,7 +86,7 @@ WRONG = st.sampled_from([5, {"lead_id": "L-1"}, {"lead_id": "L-1", "type": "call
 
 @dataclass
 class Sent:
-    """A call that was sent, and what the model makes of it at a time; ``told`` is the answer, for what it makes up."""
+    """A call that was sent, and what the model makes of it; ``act`` takes the time, and the answer for ids made up there."""
 
     method: str
     path: str
@@ -563,7 +563,7 @@ LONG = settings(
     database=None,
     print_blob=False,
 )
-SHORT = settings(LONG, max_examples=10, stateful_step_count=25, derandomize=True)
+SHORT = settings(LONG, max_examples=7, stateful_step_count=25, derandomize=True)
 
 
 def test_services_remember_what_a_model_does(services: TwoServices) -> None:
