@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -73,10 +73,11 @@ def score_known(scorer: Scorer, known: Known, as_of: int) -> list[Fresh]:
     as_of : int
         Microseconds.
     """
+    known = _without_objecting(known, as_of)
     places = [
         place
         for place, lead in enumerate(known.leads[: known.asked])
-        if lead["objected_at"] is None and max(lead["created_at"], lead["recorded_at"]) < as_of
+        if max(lead["created_at"], lead["recorded_at"]) < as_of
     ]
     if not places:
         return []
@@ -91,6 +92,15 @@ def score_known(scorer: Scorer, known: Known, as_of: int) -> list[Fresh]:
         _fresh(scorer, known.leads[place], stages, goal, as_of, *parts)
         for place, *parts in zip(places, matrix, scored.log_odds.tolist(), scored.score.tolist(), strict=True)
     ]
+
+
+def _without_objecting(known: Known, as_of: int) -> Known:
+    """Leave out who objects: asked about beside their colleagues, they would count as a colleague of theirs."""
+    asked = [lead for lead in known.leads[: known.asked] if lead["objected_at"] is None]
+    others = [
+        lead for lead in known.leads[known.asked :] if lead["objected_at"] is None or lead["objected_at"] >= as_of
+    ]
+    return replace(known, leads=[*asked, *others], asked=len(asked))
 
 
 def _fresh(

@@ -452,3 +452,17 @@ def test_what_changes_while_a_lead_is_scored_does_not_wait_for_what_lies_ahead(d
         mark_leads(connection, ["L-1"], 2)
         claims.finish_leads(connection, claimed, {"L-1": 1_000})
         assert claims.claim_leads(connection, 1, 2, 1).names == ["L-1"]
+
+
+def test_who_objects_is_nobody_s_colleague_in_the_round_that_looks_at_both(crm: TestClient) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z", "account_id": "A-1"})
+    crm.put("/v1/leads/L-1/objection")
+    desk = crm.app.state.desk
+    with desk.memory.database.reading() as connection:
+        together, alone = (
+            score_known(desk.champion.scorer, read_known(connection, names, NOW + 1), NOW + 1)
+            for names in (["L-1", "L-2"], ["L-2"])
+        )
+    assert [one.lead_id for one in together] == ["L-2"]
+    assert together[0].row.tolist() == pytest.approx(alone[0].row.tolist(), abs=0, nan_ok=True)
