@@ -45,6 +45,9 @@ ATTRIBUTES = st.fixed_dictionaries(
     {}, optional={"source": st.sampled_from(["webinar", "ads", None]), "employees": st.sampled_from([5.0, 250.0, None])}
 )
 TOLD = st.fixed_dictionaries({"attributes": ATTRIBUTES}, optional={"account_id": ACCOUNTS, "owner_id": OWNERS})
+FIRST = st.fixed_dictionaries(
+    {"attributes": ATTRIBUTES, "account_id": st.sampled_from(["A-1", "A-1", "A-2"]), "owner_id": OWNERS}
+)
 PAST = st.sampled_from([NOW - 60 * DAY, NOW - 20 * DAY, NOW - 20 * DAY + 1, NOW - HOUR])
 AHEAD = st.sampled_from([0, 4 * MINUTE + 1, 6 * MINUTE])
 SERVICES = st.sampled_from([0, 1])
@@ -86,7 +89,7 @@ WRONG = st.sampled_from([5, {"lead_id": "L-1"}, {"lead_id": "L-1", "type": "call
 
 @dataclass
 class Sent:
-    """A call that was sent, and what the model makes of it; ``act`` takes the time, and the answer for ids made up there."""
+    """A call that was sent; ``act`` asks the model, given the time, and the answer for ids that were made up there."""
 
     method: str
     path: str
@@ -159,7 +162,9 @@ class Machine(RuleBasedStateMachine):
         self.services.clock.later(seconds=1)
         return self.now
 
-    @initialize(which=SERVICES, leads=st.dictionaries(LEADS, TOLD, min_size=2), events=st.lists(ACTIVITIES, max_size=4))
+    @initialize(
+        which=SERVICES, leads=st.dictionaries(LEADS, FIRST, min_size=2), events=st.lists(ACTIVITIES, max_size=4)
+    )
     def begin(self, which: int, leads: Mapping[str, Any], events: list[Any]) -> None:
         """Begin with a few leads, else most calls would be about nobody."""
         for name, told in leads.items():
@@ -191,6 +196,10 @@ class Machine(RuleBasedStateMachine):
             assert (answer.status_code, answer.json()["code"]) == (422, "request_refused")
         else:
             self.tell(which, call)
+
+    @rule(which=SERVICES, name=LEADS, account_id=ACCOUNTS)
+    def move(self, which: int, name: str, account_id: str | None) -> None:
+        self.put_lead(which, name, None, {"account_id": account_id}, None, None)
 
     @rule(which=SERVICES, key=KEYS, items=st.lists(ACTIVITIES | WRONG, min_size=1, max_size=4))
     def post_activities(self, which: int, key: str | None, items: list[Any]) -> None:
