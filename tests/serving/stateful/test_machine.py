@@ -222,17 +222,17 @@ class Machine(RuleBasedStateMachine):
 
         self.tell(which, Sent("POST", path, written({kind: told}), key, act))
 
-    @rule(which=SERVICES, key=KEYS, event=st.sampled_from(["E-1", "e-1", "E-2"]))
-    def remove_activity(self, which: int, key: str | None, event: str) -> None:
-        self.remove(which, key, "activities", f"/v1/activities/{event}", event)
-
-    @rule(which=SERVICES, key=KEYS, event=st.sampled_from(["S-1", "S-2", "decision:D-1"]))
-    def remove_stage_change(self, which: int, key: str | None, event: str) -> None:
-        self.remove(which, key, "stage_changes", f"/v1/stage-changes/{event}", event)
-
-    def remove(self, which: int, key: str | None, kind: str, path: str, event: str) -> None:
+    @rule(
+        which=SERVICES,
+        key=KEYS,
+        event=st.sampled_from(
+            [("activities", "E-1"), ("activities", "e-1"), ("stage_changes", "S-1"), ("stage_changes", "decision:D-1")]
+        ),
+    )
+    def remove_event(self, which: int, key: str | None, event: tuple[str, str]) -> None:
         self.tick()
-        self.tell(which, Sent("DELETE", path, b"", key, lambda now, _: self.model.remove_event(kind, event, now)))
+        path = f"/v1/{event[0].replace('_', '-')}/{event[1]}"
+        self.tell(which, Sent("DELETE", path, b"", key, lambda now, _: self.model.remove_event(*event, now)))
 
     @rule(which=SERVICES, key=KEYS, name=LEADS, into=LEADS)
     def merge(self, which: int, key: str | None, name: str, into: str) -> None:
@@ -375,6 +375,11 @@ class Machine(RuleBasedStateMachine):
             self.got(item["lead_id"], item["receipt_id"])
 
     @rule(which=SERVICES, name=LEADS)
+    def read_lead(self, which: int, name: str) -> None:
+        self.read_record(which, name)
+        self.read_scores(which, name, 1)
+        self.read_export(which, name)
+
     def read_record(self, which: int, name: str) -> None:
         answer = self.get(which, f"/v1/leads/{quote(name)}")
         lead_id = self.agreed(answer, lambda: self.model.known(name))
@@ -403,7 +408,6 @@ class Machine(RuleBasedStateMachine):
         if score is not None:
             self.got(lead_id, score["receipt_id"])
 
-    @rule(which=SERVICES, name=LEADS, limit=st.sampled_from([1, 50]))
     def read_scores(self, which: int, name: str, limit: int) -> None:
         lead_id = self.agreed(self.get(which, f"/v1/leads/{quote(name)}/scores"), lambda: self.model.known(name))
         if lead_id is None:
@@ -418,7 +422,6 @@ class Machine(RuleBasedStateMachine):
         theirs = [key for key, receipt in self.model.receipts.items() if receipt["lead_id"] in names]
         assert found == sorted(theirs, reverse=True)
 
-    @rule(which=SERVICES, name=LEADS)
     def read_export(self, which: int, name: str) -> None:
         answer = self.get(which, f"/v1/leads/{quote(name)}/export")
         lead_id = self.agreed(answer, lambda: self.model.held(name))
@@ -427,11 +430,6 @@ class Machine(RuleBasedStateMachine):
         names = self.model.names(lead_id)
         assert answer.json()["lead_id"] == lead_id
         self.compare(answer.json()["tables"], lambda row: row["lead_id"] in names)
-
-    @precondition(lambda self: self.model.receipts)
-    @rule(which=SERVICES, data=st.data())
-    def read_receipt(self, which: int, data: st.DataObject) -> None:
-        self.check_receipt(which, data.draw(st.sampled_from(sorted(self.model.receipts))))
 
     def check_receipt(self, which: int, receipt_id: str) -> None:
         """A receipt says for ever what it said first; of an emptied one four things are left."""
@@ -453,8 +451,9 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.receipts)
     @rule(which=SERVICES, data=st.data())
-    def read_changes(self, which: int, data: st.DataObject) -> None:
+    def read_receipts(self, which: int, data: st.DataObject) -> None:
         one, other = (data.draw(st.sampled_from(sorted(self.model.receipts))) for _ in range(2))
+        self.check_receipt(which, one)
         answer = self.get(which, f"/v1/receipts/{one}/changes", since=other)
         receipts = [self.model.receipts[key] for key in (one, other)]
         if any(receipt["emptied"] for receipt in receipts):
