@@ -25,7 +25,7 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
 from leadlight.serving.ledger.erasing import names_of
 from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
-from leadlight.serving.ledger.reading import attributes_of, read_known
+from leadlight.serving.ledger.reading import attributes_of, read_known, stages_in_order
 from leadlight.serving.pages_data import Band
 from leadlight.serving.reasons import why_of
 from leadlight.serving.scorer import DEFAULT_REASONS, Scorer
@@ -168,7 +168,7 @@ def _record(
     lead_id = desk.memory.ledger.known_to(connection, asked, own)
     known = read_known(connection, [lead_id], desk.now() + 1, colleagues=False)
     lead = known.leads[0]
-    stages = sorted(known.stage_changes, key=lambda row: (row["occurred_at"], row["recorded_at"]), reverse=True)
+    stages = stages_in_order(known.stage_changes)[::-1]
     score = read_scores(connection, [lead_id]).get(lead_id)
     facts = {
         "lead_id": lead_id,

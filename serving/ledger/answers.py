@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from leadlight.serving.json_text import written
 from leadlight.serving.store.schema import IDEMPOTENCY_KEYS
@@ -38,7 +38,10 @@ def answers_naming(connection: Connection, names: Collection[str], since: int | 
     spelled = {written(name).decode(): name for name in names}
     if len(names) <= _FEW:
         for text, name in spelled.items():
-            asked = select(table.key).where(table.answer.contains(text, autoescape=True), *recent)
+            named = (
+                func.replace(table.answer, text, "") != table.answer
+            )  # to SQLite's LIKE "L-1" and "l-1" are the same
+            asked = select(table.key).where(named, *recent)
             found[name] = list(connection.execute(asked).scalars())
         return found
     everything = select(table.key, table.answer).where(*recent).execution_options(yield_per=_AT_ONCE)

@@ -290,13 +290,17 @@ class _Import:
         counts.differing = _count_differing(connection, part.leads)
         touched = {row["lead_id"] for row in new}
         for name, rows in part.events.items():
-            added = self._add_events(connection, name, rows, persons)
-            setattr(counts, name, len(added))
-            touched.update(added)
+            changed = self._add_events(connection, name, rows, persons)
+            setattr(counts, name, len(changed))
+            touched.update(lead_id for leads in changed for lead_id in leads)
         counts.skipped_erased = self._rows_of_erased(part, persons)
         taken = counts.leads + counts.activities + counts.stage_changes + counts.attribute_changes
         counts.duplicates = part.rows - counts.skipped_erased - taken
         earlier = touched - {row["lead_id"] for row in new}
+        if not earlier <= persons.account.keys():  # leads of which an event turned out to be another's
+            persons = find_persons(connection, self.secret, earlier)
+            touched -= earlier - persons.account.keys()
+            earlier &= persons.account.keys()
         # since the history's end: a service whose clock stands there, as a demo's does, has to score them too
         mark_leads(connection, touched, min(self.now, _end_of(self.history)), TIME_PASSED)
         mark_accounts(connection, colleagues | {persons.account[one] for one in earlier}, self.now)
@@ -305,8 +309,10 @@ class _Import:
         remember(connection, self.mark, str(part.after))
         return counts
 
-    def _add_events(self, connection: Connection, name: str, rows: list[Row], persons: Persons) -> list[str]:
-        """Append events; return the lead of each that was new."""
+    def _add_events(
+        self, connection: Connection, name: str, rows: list[Row], persons: Persons
+    ) -> list[tuple[str, ...]]:
+        """Append events; return the leads that each one that was new changed."""
         kind = EVENT_KINDS[name]
         taken = [row for row in rows if row["lead_id"] not in persons.erased] if persons.erased else rows
         if any(one != persons.current[one] for one in persons.current):
@@ -315,8 +321,7 @@ class _Import:
                 for row in taken
                 for one in (kind.as_of_today(row, persons),)
             ]
-        added = kind.append(connection, taken, self.now)
-        return [row["lead_id"] for row, new in zip(taken, added, strict=True) if new]
+        return [leads for leads in kind.append(connection, taken, self.now) if leads]
 
     def _rows_of_erased(self, part: _Part, persons: Persons) -> int:
         if not persons.erased:

@@ -126,11 +126,11 @@ class Ledger:
         erased = tuple(place for place, row in enumerate(rows) if row["lead_id"] in persons.erased)
         events = EVENT_KINDS[kind]
         taken = [events.as_of_today(row, persons) for row in rows if row["lead_id"] not in persons.erased]
-        added = events.add(connection, taken, now)
-        touched = {row["lead_id"] for row, new in zip(taken, added, strict=True) if new}
-        self._touched(connection, persons, touched, now)
-        unknown = sorted(lead_id for lead_id in touched if not persons.is_known(lead_id))
-        return Taken(sum(added), len(added) - sum(added), erased, tuple(unknown))
+        changed = events.add(connection, taken, now)
+        self._touched(connection, persons, {lead_id for leads in changed for lead_id in leads}, now)
+        accepted = [row["lead_id"] for row, leads in zip(taken, changed, strict=True) if leads]
+        unknown = sorted({lead_id for lead_id in accepted if not persons.is_known(lead_id)})
+        return Taken(len(accepted), len(taken) - len(accepted), erased, tuple(unknown))
 
     def remove_event(self, connection: Connection, kind: str, key: str, now: int) -> bool:
         """Take an event back; return whether there was one. Past moments keep it."""
@@ -141,6 +141,8 @@ class Ledger:
         return lead_id is not None
 
     def _touched(self, connection: Connection, persons: Persons, lead_ids: set[str], now: int) -> None:
+        if not lead_ids.issubset(persons.current.values()):  # an event turned out to be another lead's
+            persons = find_persons(connection, self.secret, lead_ids)
         known = sorted(lead_id for lead_id in lead_ids if persons.is_known(lead_id))
         for part in parts(known):
             _touch(connection, part, now)
@@ -238,14 +240,17 @@ class Ledger:
         UnknownLead, ErasedLead
         """
         alone(connection)
-        if self.held(connection, lead_id) == lead_id and not find_persons(connection, self.secret, [lead_id]).created:
-            insert_lead(connection, {"lead_id": lead_id}, now)  # known by its scores alone; it must be remembered
+        current = self.held(connection, lead_id)
+        persons = find_persons(connection, self.secret, [current])
+        if not persons.is_known(current):
+            insert_lead(connection, {"lead_id": current}, now)  # known by its scores alone; it must be remembered
         for name in self._names(connection, lead_id):
             new = LEADS.update().where(LEADS.c.lead_id == name, LEADS.c.objected_at.is_(None))
             connection.execute(new.values(objected_at=now, touched_at=now))  # told again, it is still since then
             forget_scores(connection, name)
             empty_receipts(connection, name, now)
         note_barred(connection)
+        mark_accounts(connection, [persons.account.get(current)], now)
 
     def withdraw_objection(self, connection: Connection, lead_id: str, now: int) -> None:
         """Score this lead again.
@@ -260,6 +265,7 @@ class Ledger:
         connection.execute(objecting.values(objected_at=None, touched_at=now))
         note_barred(connection)
         mark_leads(connection, [current], now)
+        mark_accounts(connection, [find_persons(connection, self.secret, [current]).account[current]], now)
 
     def _names(self, connection: Connection, lead_id: str) -> list[str]:
         """Return all ids of a known person, the one that it goes by today first."""

@@ -35,6 +35,8 @@ class Persons:
         By current id; only of leads that are known.
     created : dict of str to int
         The same: microseconds.
+    since : dict of str to int
+        By id as it was told, of merged ones: the latest creation of the leads that it led on to, microseconds.
     erased : set of str
         Ids that were erased, and must not come back.
     """
@@ -43,6 +45,7 @@ class Persons:
         self.current: dict[str, str] = {}
         self.account: dict[str, str | None] = {}
         self.created: dict[str, int] = {}
+        self.since: dict[str, int] = {}
         self.erased: set[str] = set()
 
     def is_known(self, lead_id: str) -> bool:
@@ -93,11 +96,12 @@ def find_persons(connection: Connection, secret: bytes, lead_ids: Iterable[str])
     asked = sorted(set(lead_ids))
     found = Persons()
     found.erased = _erased(connection, secret, asked)
-    merged = _look_up(connection, asked, found)
+    merged, created = _look_up(connection, asked, found)
     for lead_id in asked:
         current = lead_id
         while current in merged:
             current = merged[current]
+            found.since[lead_id] = max(created[current], found.since.get(lead_id, created[current]))
         found.current[lead_id] = current
     return found
 
@@ -111,18 +115,20 @@ def _erased(connection: Connection, secret: bytes, lead_ids: list[str]) -> set[s
     return gone
 
 
-def _look_up(connection: Connection, lead_ids: list[str], found: Persons) -> dict[str, str]:
-    """Fill in what is known, following merges; return where merged ids went."""
+def _look_up(connection: Connection, lead_ids: list[str], found: Persons) -> tuple[dict[str, str], dict[str, int]]:
+    """Fill in what is known, following merges; return where merged ids went, and when each lead was created."""
     merged: dict[str, str] = {}
+    created: dict[str, int] = {}
     waiting = lead_ids
     while waiting:
         further: set[str] = set()
         for part in parts(waiting):
             for lead_id, account_id, created_at, into in connection.execute(_WHO, {"values": part}):
+                created[lead_id] = created_at
                 if into is None:
                     found.account[lead_id], found.created[lead_id] = account_id, created_at
                 else:
                     merged[lead_id] = into
                     further.add(into)
         waiting = sorted(further - merged.keys() - found.created.keys())
-    return merged
+    return merged, created

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, bindparam, func, or_, select
 
+from leadlight.core.stages import LADDER
 from leadlight.serving.store.schema import ACTIVITIES, ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, STAGE_CHANGES
 from leadlight.serving.store.sql import any_of, parts, row_dicts
 
@@ -23,10 +24,12 @@ __all__ = [
     "read_attributes",
     "read_known",
     "read_lead",
+    "stages_in_order",
 ]
 
 Row = dict[str, Any]
 
+_STEP: Final[Mapping[str, int]] = {stage: step for step, stage in enumerate(LADDER)}
 _AS_OF: Final[ColumnElement[int]] = bindparam("as_of")
 """The moment that is asked about, microseconds."""
 
@@ -132,10 +135,15 @@ def attributes_of(lead: Row, changes: Iterable[Row]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def stages_in_order(changes: Iterable[Row]) -> list[Row]:
+    """Return stage changes in order of time; at one instant in the order of the usual ladder."""
+    return sorted(changes, key=lambda row: (*_by_time(row), _STEP.get(row["stage"], len(LADDER))))
+
+
 def latest_stage(changes: Iterable[Row]) -> str | None:
     """Return the stage that a lead's changes led to; None where there are none."""
-    ordered = sorted(changes, key=_by_time, reverse=True)
-    return ordered[0]["stage"] if ordered else None
+    ordered = stages_in_order(changes)
+    return ordered[-1]["stage"] if ordered else None
 
 
 def _by_time(row: Row) -> tuple[int, int]:

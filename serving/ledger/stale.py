@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, case
+from sqlalchemy import Connection, case, or_
 
 from leadlight.serving.store.schema import RESCORING, RESCORING_ACCOUNTS
 from leadlight.serving.store.sql import upsert
@@ -42,9 +42,11 @@ def mark_leads(connection: Connection, lead_ids: Iterable[str], now: int, urgenc
 def _noting_leads(dialect: str) -> Any:
     new, there = upsert(dialect, RESCORING), RESCORING.c
     more_urgent = new.excluded.urgency < there.urgency
+    # one that is listed for later, for something that lies ahead of the clock, has to be scored before that too
+    sooner = or_(more_urgent, new.excluded.since < there.since)
     raised = {
         "urgency": case((more_urgent, new.excluded.urgency), else_=there.urgency),
-        "since": case((more_urgent, new.excluded.since), else_=there.since),
+        "since": case((sooner, new.excluded.since), else_=there.since),
         "generation": there.generation + 1,
     }
     return new.on_conflict_do_update(index_elements=["lead_id"], set_=raised)

@@ -45,8 +45,10 @@ class Events:
     key: str | None
     content: tuple[str, ...]
 
-    def add(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: int) -> list[bool]:
-        """Append what is new; return for each row whether it was.
+    def add(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: int) -> list[tuple[str, ...]]:
+        """Append what is new; return for each row the leads that it changed, none where it was told before.
+
+        They are its own lead and, where it is a correction that says so, the one that had the event until then.
 
         Parameters
         ----------
@@ -59,36 +61,44 @@ class Events:
         """
         return self.append(connection, [self.told(row, now) for row in rows], now)
 
-    def append(self, connection: Connection, told: Sequence[Row], now: int) -> list[bool]:
+    def append(self, connection: Connection, told: Sequence[Row], now: int) -> list[tuple[str, ...]]:
         """Do what `add` does with rows that `told` has made."""
         last = self._last(connection, sorted({row["identity"] for row in told}))
         new: dict[str, Row] = {}
-        accepted = []
+        changed: list[tuple[str, ...]] = []
         for row in told:
             before = new.get(row["identity"]) or last.get(row["identity"])
-            accepted.append(before is None or self._says(before) != self._says(row) or self._came_back(row, before))
-            if accepted[-1]:
-                if before is not None:  # a correction counts from when it was told, whatever clock it brings
-                    row["recorded_at"] = max(row["recorded_at"], now)
-                new[row["identity"]] = row
+            if before is None:
+                changed.append((row["lead_id"],))
+            elif self._says(before) != self._says(row) or self._came_back(row, before):
+                # a correction counts from when it was told, whatever clock it brings
+                row["recorded_at"] = max(row["recorded_at"], now)
+                changed.append(_leads_of(row, before))
+            else:
+                changed.append(())
+                continue
+            new[row["identity"]] = row
         ended = [last[name]["row_id"] for name in new if name in last and last[name]["superseded_at"] is None]
         end_versions(connection, self.table, ended, now)
         insert_many(connection, self.table, list(new.values()))
-        return accepted
+        return changed
 
     def _came_back(self, row: Row, before: Row) -> bool:
         """Return whether an event without an id is told again that no longer counts: only ids are ever taken back."""
         return row["identity"] == before["identity"] and not _has_id(row) and before.get("superseded_at") is not None
 
     def as_of_today(self, row: Mapping[str, Any], persons: Persons) -> Row:
-        """Return an event that was told of an id as one of the lead that the id means today."""
-        current = persons.current[row["lead_id"]]
-        return dict(row) if current == row["lead_id"] else self.moved(row, current, persons.created.get(current))
+        """Return an event that was told of an id as one of the lead that the id means today.
 
-    def moved(self, row: Mapping[Any, Any], lead_id: str, created: int | None) -> Row:
+        It comes out as if it had been handed over merge by merge: else the same event, told again, would be another.
+        """
+        current = persons.current[row["lead_id"]]
+        return dict(row) if current == row["lead_id"] else self.moved(row, current, persons.since[row["lead_id"]])
+
+    def moved(self, row: Mapping[Any, Any], lead_id: str, created: int) -> Row:
         """Return an event as another lead's; no stage lies before that lead's creation."""
         moved = {**row, "lead_id": lead_id}
-        if "stage" in self.table.c and created is not None:
+        if "stage" in self.table.c:
             moved["occurred_at"] = max(row["occurred_at"], created)
         return moved
 
@@ -145,6 +155,11 @@ def identity(row: Mapping[str, Any], key: str | None) -> str:
 
 def _of_id(key: str) -> str:
     return f"{_BY_ID}{key}"
+
+
+def _leads_of(row: Row, before: Row) -> tuple[str, ...]:
+    left = before["lead_id"] != row["lead_id"] and before.get("superseded_at") is None
+    return (row["lead_id"], before["lead_id"]) if left else (row["lead_id"],)
 
 
 def _has_id(row: Row) -> bool:

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Select, Table, bindparam, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    case,
+    literal,
+    or_,
+    select,
+)
 
 from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, LEAD_CHANGED, TIME_PASSED
 from leadlight.serving.store.schema import LEADS, META, RESCORING, RESCORING_ACCOUNTS, SCORES
@@ -133,11 +145,17 @@ def finish_leads(connection: Connection, claims: Claims, ahead: Mapping[str, int
     table = RESCORING.c
     later = (
         RESCORING.update()
-        .where(table.lead_id == bindparam("name"), table.claimed_until == claims.until)
+        .where(
+            table.lead_id == bindparam("name"),
+            table.generation == bindparam("seen"),
+            table.claimed_until == claims.until,
+        )
         .values(since=bindparam("from_then"), urgency=LEAD_CHANGED, claimed_until=0)
     )
     if ahead:
-        connection.execute(later, [{"name": name, "from_then": when + 1} for name, when in sorted(ahead.items())])
+        seen = claims.generations
+        rows = [{"name": name, "seen": seen[name], "from_then": when + 1} for name, when in sorted(ahead.items())]
+        connection.execute(later, rows)
     _finish(connection, RESCORING, RESCORING.c.lead_id, claims)
 
 
@@ -225,5 +243,6 @@ def _listing(dialect: str, leads: Select[tuple[str]]) -> Any:
     given = (bindparam("urgency", type_=Integer), bindparam("listed_at", type_=BigInteger))
     found = leads.add_columns(*given, literal(0), literal(0))
     new = upsert(dialect, RESCORING).from_select(names, found.where(literal(1) == 1))
-    raised = {"generation": RESCORING.c.generation + 1}
+    sooner = case((new.excluded.since < RESCORING.c.since, new.excluded.since), else_=RESCORING.c.since)
+    raised = {"generation": RESCORING.c.generation + 1, "since": sooner}
     return new.on_conflict_do_update(index_elements=["lead_id"], set_=raised)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leadlight.agreement.stages import Standing, follow
-from leadlight.core.stages import LADDER, reached
+from leadlight.core.stages import reached
 from leadlight.features.build import build
 from leadlight.features.online import timeline_of_crowd
 from leadlight.features.timeline import Moments
-from leadlight.serving.ledger.reading import Known
+from leadlight.serving.ledger.reading import Known, stages_in_order
 from leadlight.serving.pages_data import Band
 from leadlight.serving.scorer import Scorer
 
 __all__ = ["Fresh", "looks_at_accounts", "packed", "score_known", "unpacked"]
 
-_STEP: Final[Mapping[str, int]] = {stage: step for step, stage in enumerate(LADDER)}
 _LAYOUT: Final = "<f8"
 
 
@@ -74,10 +73,11 @@ def score_known(scorer: Scorer, known: Known, as_of: int) -> list[Fresh]:
     as_of : int
         Microseconds.
     """
+    known = _without_objecting(known, as_of)
     places = [
         place
         for place, lead in enumerate(known.leads[: known.asked])
-        if lead["objected_at"] is None and max(lead["created_at"], lead["recorded_at"]) < as_of
+        if max(lead["created_at"], lead["recorded_at"]) < as_of
     ]
     if not places:
         return []
@@ -92,6 +92,15 @@ def score_known(scorer: Scorer, known: Known, as_of: int) -> list[Fresh]:
         _fresh(scorer, known.leads[place], stages, goal, as_of, *parts)
         for place, *parts in zip(places, matrix, scored.log_odds.tolist(), scored.score.tolist(), strict=True)
     ]
+
+
+def _without_objecting(known: Known, as_of: int) -> Known:
+    """Leave out who objects: asked about beside their colleagues, they would count as a colleague of theirs."""
+    asked = [lead for lead in known.leads[: known.asked] if lead["objected_at"] is None]
+    others = [
+        lead for lead in known.leads[known.asked :] if lead["objected_at"] is None or lead["objected_at"] >= as_of
+    ]
+    return replace(known, leads=[*asked, *others], asked=len(asked))
 
 
 def _fresh(
@@ -122,13 +131,10 @@ def _fresh(
     )
 
 
-def _stages_by_lead(changes: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+def _stages_by_lead(changes: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
     """Return each lead's stages in order of time; at one instant in the order of the usual ladder."""
-    ordered = sorted(
-        changes, key=lambda row: (row["occurred_at"], row["recorded_at"], _STEP.get(row["stage"], len(LADDER)))
-    )
     found: dict[str, list[str]] = {}
-    for row in ordered:
+    for row in stages_in_order(changes):
         found.setdefault(row["lead_id"], []).append(row["stage"])
     return found
 

@@ -58,7 +58,8 @@ def tell(crm: TestClient, *activities: dict[str, Any], **more: Any) -> Any:
 
 def settle(crm: TestClient) -> None:
     """Wait until every score is up to date."""
-    wait_for(lambda: count(crm, RESCORING) + count(crm, RESCORING_ACCOUNTS) == 0)
+    # accounts first: what leaves their list is on that of leads by then
+    wait_for(lambda: count(crm, RESCORING_ACCOUNTS) + count(crm, RESCORING) == 0)
 
 
 def fill(crm: TestClient, leads: int) -> None:

@@ -145,3 +145,15 @@ def test_an_export_holds_everything_and_an_erasure_leaves_nothing_of_it(crm: Tes
 
 def crm_tables(crm: TestClient) -> list[Any]:
     return list(SCORES.metadata.sorted_tables)
+
+
+def test_of_stages_at_one_instant_record_and_queue_show_the_later_step(crm: TestClient) -> None:
+    for number, stages in enumerate((("mql", "engaged"), ("engaged", "mql"))):
+        crm.put(f"/v1/leads/L-{number}", json={"created_at": "2026-11-01T00:00:00Z"})
+        told = [{"lead_id": f"L-{number}", "stage": stage, "occurred_at": "2026-11-20T00:00:00Z"} for stage in stages]
+        crm.post("/v1/stage-changes", json={"stage_changes": told})
+    settle(crm)
+    assert [item["stage"] for item in crm.get("/v1/leads").json()["items"]] == ["mql", "mql"]
+    for number in range(2):
+        record = crm.get(f"/v1/leads/L-{number}").json()
+        assert (record["stage"], [one["stage"] for one in record["stage_changes"]]) == ("mql", ["mql", "engaged"])

@@ -20,12 +20,13 @@ from leadlight.core.settings import Settings
 from leadlight.serving.app import create_app
 from leadlight.serving.champion import Champion
 from leadlight.serving.ledger.reading import read_known
-from leadlight.serving.ledger.stale import TIME_PASSED
+from leadlight.serving.ledger.stale import TIME_PASSED, mark_leads
 from leadlight.serving.rescoring import claims
 from leadlight.serving.rescoring.rescorer import Rescorer
 from leadlight.serving.rescoring.scoring import score_known, unpacked
 from leadlight.serving.rescoring.writing import write_scores
 from leadlight.serving.scorer import Scorer
+from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import LEADS, RECEIPTS, RESCORING, RESCORING_ACCOUNTS, SCORES
 from waiting import wait_for
 
@@ -400,3 +401,68 @@ def test_a_lead_that_can_t_be_scored_is_left_alone_for_a_while(
         pass
     with database.reading() as connection:
         assert set(connection.execute(select(SCORES.c.model_version)).scalars()) == {7}
+
+
+def test_a_correction_to_another_lead_scores_both(crm: TestClient, clock: Clock) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z"})
+    change = {"stage": "disqualified", "occurred_at": "2026-11-20T00:00:00Z", "change_id": "S-1"}
+    for lead_id, left in (("L-1", "L-2"), ("L-2", "L-1")):
+        crm.post("/v1/stage-changes", json={"stage_changes": [{"lead_id": lead_id, **change}]})
+        settle(crm)
+        assert [item["lead_id"] for item in crm.get("/v1/leads").json()["items"]] == [left]
+        clock.later(hours=1)
+
+
+def test_colleagues_are_scored_without_who_objects_and_with_them_again(crm: TestClient, clock: Clock) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z", "account_id": "A-1"})
+    settle(crm)
+    alone = scores_of(crm)["L-2"].log_odds
+    clock.later(minutes=1)
+    tell(crm, *(activity(type="demo_request", occurred_at=f"2026-11-2{day}T10:00:00Z") for day in range(3)))
+    settle(crm)
+    together = scores_of(crm)["L-2"].log_odds
+    assert together != alone
+    for method, objects in (("PUT", True), ("DELETE", False)):
+        clock.later(minutes=1)
+        crm.request(method, "/v1/leads/L-1/objection")
+        settle(crm)
+        at = scores_of(crm)["L-2"].as_of
+        assert at == to_micros(clock.now()) + 1
+        assert (scores_of(crm)["L-2"].log_odds == pytest.approx(together, abs=1e-3)) != objects
+
+
+def test_a_lead_that_waits_for_what_lies_ahead_is_scored_before_that_too(crm: TestClient, clock: Clock) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z", "account_id": "A-1"})
+        tell(crm, activity(lead_id, occurred_at="2026-11-23T09:04:00Z"))
+    wait_for(lambda: all(row.since > NOW + 60_000_000 for row in rows(crm, select(RESCORING.c.since))))
+    now = clock.later(minutes=1)
+    change = {"lead_id": "L-1", "stage": "mql", "occurred_at": "2026-11-20T00:00:00Z"}
+    crm.post("/v1/stage-changes", json={"stage_changes": [change]})
+    wait_for(lambda: all(row.as_of == now + 1 for row in scores_of(crm).values()))
+    assert scores_of(crm)["L-1"].stage == "mql"
+
+
+def test_what_changes_while_a_lead_is_scored_does_not_wait_for_what_lies_ahead(database: Database) -> None:
+    with database.writing() as connection:
+        mark_leads(connection, ["L-1"], 1)
+        claimed = claims.claim_leads(connection, 1, 1, 1)
+        mark_leads(connection, ["L-1"], 2)
+        claims.finish_leads(connection, claimed, {"L-1": 1_000})
+        assert claims.claim_leads(connection, 1, 2, 1).names == ["L-1"]
+
+
+def test_who_objects_is_nobody_s_colleague_in_the_round_that_looks_at_both(crm: TestClient) -> None:
+    for lead_id in ("L-1", "L-2"):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z", "account_id": "A-1"})
+    crm.put("/v1/leads/L-1/objection")
+    desk = crm.app.state.desk
+    with desk.memory.database.reading() as connection:
+        together, alone = (
+            score_known(desk.champion.scorer, read_known(connection, names, NOW + 1), NOW + 1)
+            for names in (["L-1", "L-2"], ["L-2"])
+        )
+    assert [one.lead_id for one in together] == ["L-2"]
+    assert together[0].row.tolist() == pytest.approx(alone[0].row.tolist(), abs=0, nan_ok=True)

@@ -18,7 +18,7 @@ from leadlight.core.settings import Settings
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Slip
-from leadlight.serving.store.schema import ACTIVITIES, ERASURES, LEADS, RECEIPTS, STAGE_CHANGES
+from leadlight.serving.store.schema import ACTIVITIES, DECISIONS, ERASURES, LEADS, RECEIPTS, STAGE_CHANGES
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from waiting import wait_for
 
@@ -399,3 +399,36 @@ def test_an_erasure_and_the_loading_of_the_spool_do_not_wait_for_each_other(
         assert not thread.is_alive()
     texts = {row.receipt_id: row.text for row in rows(crm, select(RECEIPTS.c.receipt_id, RECEIPTS.c.text))}
     assert texts == {slips[0].receipt_id: "", slips[1].receipt_id: slips[1].text}
+
+
+def test_an_objection_counts_since_it_was_first_said(crm: TestClient, clock: Clock) -> None:
+    crm.put("/v1/leads/L-1", json={})
+    since = clock.later(hours=1)
+    for _ in range(2):
+        crm.put("/v1/leads/L-1/objection")
+        clock.later(hours=1)
+    crm.put("/v1/leads/L-2", json={})
+    crm.post("/v1/leads/L-2/merge", json={"into": "L-1"})
+    assert rows(crm, select(LEADS.c.objected_at).where(LEADS.c.lead_id == "L-1")) == [(since,)]
+
+
+def test_an_erasure_leaves_the_answers_of_ids_that_differ_in_case(crm: TestClient) -> None:
+    for lead_id in ("L-1", "l-1"):
+        crm.put(f"/v1/leads/{lead_id}", json={})
+    told = {"json": {"decision": "accept"}, "headers": {"Idempotency-Key": "k"}}
+    first = crm.post("/v1/leads/l-1/decisions", **told).json()
+    crm.delete("/v1/leads/L-1")
+    assert crm.post("/v1/leads/l-1/decisions", **told).json() == first
+    assert count(crm, DECISIONS) == 1
+
+
+def test_a_stage_told_again_after_two_merges_is_not_doubled(crm: TestClient, clock: Clock) -> None:
+    for lead_id, day in (("first", "01"), ("second", "20"), ("third", "10")):
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": f"2026-10-{day}T00:00:00Z"})
+    stage = {"lead_id": "first", "stage": "mql", "occurred_at": "2026-10-05T00:00:00Z"}
+    crm.post("/v1/stage-changes", json={"stage_changes": [stage]})
+    crm.post("/v1/leads/first/merge", json={"into": "second"})
+    crm.post("/v1/leads/second/merge", json={"into": "third"})
+    again = crm.post("/v1/stage-changes", json={"stage_changes": [stage]}).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 1)
+    assert len(known_at(crm, "third", clock.later(hours=1)).stage_changes) == 1
