@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["create_app"]
 
 _BARRED_SECONDS: Final = 1.0
+_CATCH_UP_SECONDS: Final = 1.0
 _CHAMPION_SECONDS: Final = 2.0
 """How often a service looks whether another version was promoted."""
 
@@ -106,7 +107,10 @@ def create_app(
     door = Door(settings, KeyTable(database), wall or SystemClock())
     late = None if history is None else LatePages(desk, history)
     neighbours = _neighbours(desk, database, keeps=store is None, sends=outbox.sends, cached=model is None)
-    looks: list[Look] = [("who may not be scored", _BARRED_SECONDS, desk.memory.barred.refresh)]
+    looks: list[Look] = [
+        ("who may not be scored", _BARRED_SECONDS, desk.memory.barred.refresh),
+        ("the spool of receipts", _CATCH_UP_SECONDS, keeper.catch_up),
+    ]
     if model is None:
         looks.append(("the champion's cache", _CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
 
