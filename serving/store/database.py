@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy import event as events
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import TimeoutError
 from sqlalchemy.pool import NullPool
 
 from leadlight.serving.store.upgrade import upgrade
@@ -18,9 +20,15 @@ from leadlight.serving.store.upgrade import upgrade
 __all__ = ["Database"]
 
 _BUSY_MILLISECONDS: Final = 5_000
-"""How long one process waits for another to finish writing."""
+"""How long who writes to SQLite waits for its turn: for other threads and other processes together."""
+
+_SHORT_MILLISECONDS: Final = 100
+"""Of waiting for another thread: not worth being taken off what is left for other processes."""
 
 _CONNECT_SECONDS: Final = 3
+_POOL_SECONDS: Final = 5
+"""How long one waits for another's connection, where those at hand don't come back."""
+
 _STATEMENT_MILLISECONDS: Final = 30_000
 _CONNECTIONS: Final = 4
 
@@ -63,6 +71,9 @@ class Database:
         self._opened()
 
     def _opened(self) -> Engine:
+        engine = self._engine
+        if engine is not None:  # who reads waits for nobody who writes
+            return engine
         with self._lock:
             if self._engine is None:
                 engine = _engine(self._url)
@@ -85,15 +96,30 @@ class Database:
             with self._opened().begin() as connection:
                 yield connection
             return
-        with self._lock:
+        with self._turn() as milliseconds:
             writer = self._sqlite_writer()
             try:
-                writer.exec_driver_sql("BEGIN IMMEDIATE")  # else a reader turned writer may find that it came too late
+                _begin(writer, milliseconds)
                 yield writer
                 writer.exec_driver_sql("COMMIT")
             except BaseException:
                 self._drop_writer()  # whatever state it was in, closing it undoes what was not committed
                 raise
+
+    @contextmanager
+    def _turn(self) -> Iterator[int]:
+        """Wait for the other threads that write; give the milliseconds that are left to wait for other processes.
+
+        Without a limit each would wait in line for all before it, when none of them gets anywhere.
+        """
+        began = time.monotonic()
+        if not self._lock.acquire(timeout=_BUSY_MILLISECONDS / 1_000):
+            raise TimeoutError("other threads are writing, or wait for a process that does")
+        try:
+            waited = int(1_000 * (time.monotonic() - began))
+            yield _BUSY_MILLISECONDS - (waited if waited > _SHORT_MILLISECONDS else 0)
+        finally:
+            self._lock.release()
 
     @contextmanager
     def outside(self) -> Iterator[Connection]:
@@ -130,12 +156,23 @@ class Database:
             writer.close()
 
 
+def _begin(writer: Connection, milliseconds: int) -> None:
+    """Begin to write, at once: a reader turned writer might find that it came too late."""
+    is_less = milliseconds < _BUSY_MILLISECONDS
+    if is_less:
+        writer.exec_driver_sql(f"PRAGMA busy_timeout={max(0, milliseconds)}")
+    writer.exec_driver_sql("BEGIN IMMEDIATE")
+    if is_less:
+        writer.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+
+
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(
             url,
             hide_parameters=True,  # what a statement was given may be a lead's, and errors are logged
             pool_size=_CONNECTIONS,
+            pool_timeout=_POOL_SECONDS,
             pool_pre_ping=True,  # a server that was started anew has forgotten its connections
             connect_args={
                 "connect_timeout": _CONNECT_SECONDS,
