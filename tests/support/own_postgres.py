@@ -19,6 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from processes import children_of, is_running
 from waiting import wait_for
 
 __all__ = ["OwnPostgres", "free_port", "own_postgres"]
@@ -78,7 +79,7 @@ class OwnPostgres:
             _send(pid, signal.SIGKILL)
         self._process.wait(60)
         self._process = None
-        wait_for(lambda: not any(map(_runs, family)))  # what they share must be free before another one starts
+        wait_for(lambda: not any(map(is_running, family)))  # what they share must be free before another one starts
 
     def freeze(self) -> None:
         """Let no process of it do anything more, with all connections open."""
@@ -93,9 +94,7 @@ class OwnPostgres:
     def _family(self) -> list[int]:
         """Return its processes, the postmaster first: all others are its children."""
         assert self._process is not None
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-        pairs = [line.split() for line in listed.stdout.splitlines()]
-        return [self._process.pid, *(int(pid) for pid, parent in pairs if int(parent) == self._process.pid)]
+        return [self._process.pid, *children_of(self._process.pid)]
 
     def end(self) -> None:
         """Kill it if it runs."""
@@ -106,11 +105,6 @@ class OwnPostgres:
 def _send(pid: int, kind: signal.Signals) -> None:
     with suppress(ProcessLookupError):  # a connection's process may end at any time
         os.kill(pid, kind)
-
-
-def _runs(pid: int) -> bool:
-    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return listed.stdout.strip()[:1] not in ("", "Z")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from leadlight.core.artifact import TrainedModel
 from models import request_body, save_champion
 from waiting import wait_for
 
-__all__ = ["LEADLIGHT", "Answer", "Load", "Service", "environment", "promote", "serving"]
+__all__ = ["LEADLIGHT", "Answer", "Load", "Service", "ask", "environment", "promote", "serving"]
 
 LEADLIGHT = str(Path(sys.executable).with_name("leadlight"))
 
@@ -73,12 +73,11 @@ class Service:
 
 
 @contextmanager
-def serving(home: Path, *options: str, ready: bool = True, **settings: str) -> Iterator[Service]:
+def serving(home: Path, *options: str, written: str = "written.txt", **settings: str) -> Iterator[Service]:
     """Run the service; with several workers, `Service.is_ready` tells of one of them."""
-    service = Service(home, *options, **settings)
+    service = Service(home, *options, written=written, **settings)
     try:
-        if ready:
-            wait_for(service.is_ready, 120)
+        wait_for(service.is_ready, 120)
         yield service
     finally:
         if service.process.poll() is None:
