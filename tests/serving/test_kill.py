@@ -147,9 +147,13 @@ class Round:
     rng: random.Random
     server: Server
     own: OwnPostgres | None
+    crm: Crm
     deaths: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> None:
+        if self.rng.random() < 0.5:  # else it might die each time before it has its model, on a slow machine
+            so_far = len(self.crm.receipts)
+            wait_for(lambda: len(self.crm.receipts) > so_far)
         time.sleep(self.rng.uniform(0.05, 2.5))
         victims: list[Server | OwnPostgres] = [self.server]
         if self.own is not None:
@@ -171,7 +175,7 @@ def killed_again_and_again(
     port = free_port()
     server, crm, stop = Server(home, url, port), Crm(port), Event()
     client = Thread(target=crm.run, args=(stop,))
-    rounds_ = Round(random.Random(7), server, own)
+    rounds_ = Round(random.Random(7), server, own, crm)
     server.start()
     client.start()
     try:
