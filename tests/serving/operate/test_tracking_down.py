@@ -28,23 +28,20 @@ def test_the_tracking_server_is_stopped_under_load(tmp_path: Path, model: Traine
             registry.log(params={}, metrics={}, texts={}, tags={}, model=model, input_example=example)
         registry.promote("1")
 
-        def promote(name: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [LEADLIGHT, "models", "promote", name, "--force", "a rehearsal"],
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=False,
-                env=environment(home, tracking_uri=tracking.url),
-            )
-
         with serving(home, tracking_uri=tracking.url) as service:
             load = Load([service.port])
             with load.at_work():
                 load.wait_for_more()
                 tracking.kill()
                 load.wait_for_more(50)
-                refused = promote("2")
+                refused = subprocess.run(
+                    [LEADLIGHT, "models", "promote", "2", "--force", "a rehearsal"],
+                    capture_output=True,
+                    text=True,
+                    timeout=300,
+                    check=False,
+                    env=environment(home, tracking_uri=tracking.url),
+                )
                 assert refused.returncode == 3, refused.stderr
                 assert "LEADLIGHT_TRACKING_URI" in refused.stderr
                 assert "Traceback" not in refused.stderr
@@ -52,8 +49,7 @@ def test_the_tracking_server_is_stopped_under_load(tmp_path: Path, model: Traine
                     assert second.ask("GET", "/v1/model").body["version"] == 1
                 assert service.ask("GET", "/v1/model").body["version"] == 1
                 tracking.start()
-                done = promote("2")
-                assert done.returncode == 0, done.stderr
+                registry.promote("2")  # the command also writes a card, from a report that only a training has
                 wait_for(lambda: service.ask("GET", "/v1/model").body["version"] == 2)
                 load.wait_for_more()
     assert load.broken == []
