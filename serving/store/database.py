@@ -12,7 +12,6 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy import event as events
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import TimeoutError
 from sqlalchemy.pool import NullPool
 
 from leadlight.serving.store.upgrade import upgrade
@@ -20,10 +19,7 @@ from leadlight.serving.store.upgrade import upgrade
 __all__ = ["Database"]
 
 _BUSY_MILLISECONDS: Final = 5_000
-"""How long who writes to SQLite waits for its turn: for other threads and other processes together."""
-
-_SHORT_MILLISECONDS: Final = 100
-"""Of waiting for another thread: not worth being taken off what is left for other processes."""
+"""How long one process waits for another to finish writing."""
 
 _CONNECT_SECONDS: Final = 3
 _POOL_SECONDS: Final = 5
@@ -51,6 +47,7 @@ class Database:
             self._url = self._url.set(drivername="postgresql+psycopg")
         self._lock = RLock()
         self._engine: Engine | None = None
+        self._is_stuck = False
         self._writer: Connection | None = None
 
     @property
@@ -96,30 +93,29 @@ class Database:
             with self._opened().begin() as connection:
                 yield connection
             return
-        with self._turn() as milliseconds:
+        began = time.monotonic()
+        with self._lock:
+            patience = self._patience(began)
+            self._is_stuck = True  # until it has begun
             writer = self._sqlite_writer()
             try:
-                _begin(writer, milliseconds)
+                _begin(writer, patience)
+                self._is_stuck = False
                 yield writer
                 writer.exec_driver_sql("COMMIT")
             except BaseException:
                 self._drop_writer()  # whatever state it was in, closing it undoes what was not committed
                 raise
 
-    @contextmanager
-    def _turn(self) -> Iterator[int]:
-        """Wait for the other threads that write; give the milliseconds that are left to wait for other processes.
+    def _patience(self, began: float) -> int:
+        """Return for how many milliseconds who has waited for its turn may still wait for other processes.
 
-        Without a limit each would wait in line for all before it, when none of them gets anywhere.
+        As long as writers come to their turn, however slowly, each has the whole time. Where the one before got nowhere
+        the time in line counts too: else each would wait for all before it, and none would get anywhere.
         """
-        began = time.monotonic()
-        if not self._lock.acquire(timeout=_BUSY_MILLISECONDS / 1_000):
-            raise TimeoutError("other threads are writing, or wait for a process that does")
-        try:
-            waited = int(1_000 * (time.monotonic() - began))
-            yield _BUSY_MILLISECONDS - (waited if waited > _SHORT_MILLISECONDS else 0)
-        finally:
-            self._lock.release()
+        if not self._is_stuck:
+            return _BUSY_MILLISECONDS
+        return max(0, _BUSY_MILLISECONDS - int(1_000 * (time.monotonic() - began)))
 
     @contextmanager
     def outside(self) -> Iterator[Connection]:
@@ -160,7 +156,7 @@ def _begin(writer: Connection, milliseconds: int) -> None:
     """Begin to write, at once: a reader turned writer might find that it came too late."""
     is_less = milliseconds < _BUSY_MILLISECONDS
     if is_less:
-        writer.exec_driver_sql(f"PRAGMA busy_timeout={max(0, milliseconds)}")
+        writer.exec_driver_sql(f"PRAGMA busy_timeout={milliseconds}")
     writer.exec_driver_sql("BEGIN IMMEDIATE")
     if is_less:
         writer.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from leadlight.core.errors import ModelContractError
 from leadlight.serving.store import database as store
@@ -122,16 +123,20 @@ def _read_once(database: Database) -> None:
         connection.execute(select(META.c.name)).all()
 
 
-def test_writers_that_get_nowhere_give_up_together_not_one_after_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "_BUSY_MILLISECONDS", 200)
+def test_only_where_nobody_gets_anywhere_the_time_in_line_counts(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'leadlight.db'}")
     database.open()
-    with ThreadPoolExecutor(1) as other:
-        with database.writing(), pytest.raises(SQLAlchemyError, match="other threads"):
-            other.submit(_write_once, database).result(60)
-        other.submit(_write_once, database).result(60)
+    long_ago = time.monotonic() - 60
+    with closing(sqlite3.connect(tmp_path / "leadlight.db", isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        assert database._patience(long_ago) == store._BUSY_MILLISECONDS
+        with pytest.raises(OperationalError, match="locked"):
+            _write_once(database)
+        assert database._patience(long_ago) == 0
+        assert database._patience(time.monotonic()) > 0
+        somebody.execute("ROLLBACK")
+    _write_once(database)
+    assert database._patience(long_ago) == store._BUSY_MILLISECONDS
     database.close()
 
 
