@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["create_app"]
 
 _BARRED_SECONDS: Final = 1.0
+_CATCH_UP_SECONDS: Final = 1.0
 _DRIFT_SECONDS: Final = 15.0
 _CHAMPION_SECONDS: Final = 2.0
 """How often a service looks whether another version was promoted."""
@@ -115,8 +116,11 @@ def create_app(
     neighbours = _neighbours(desk, database, keeps=store is None, sends=outbox.sends, cached=model is None)
     stored = StoredLeads(database, lambda: champion.scorer if champion.is_ready else None)
     metrics.register(DriftMetrics(metrics.asked, stored, clock))
-    looks: list[Look] = [("who may not be scored", _BARRED_SECONDS, desk.memory.barred.refresh)]
-    looks.append(("how stored leads are spread", _DRIFT_SECONDS, stored.look))
+    looks: list[Look] = [
+        ("who may not be scored", _BARRED_SECONDS, desk.memory.barred.refresh),
+        ("the spool of receipts", _CATCH_UP_SECONDS, keeper.catch_up),
+        ("how stored leads are spread", _DRIFT_SECONDS, stored.look),
+    ]
     if model is None:
         looks.append(("the champion's cache", _CHAMPION_SECONDS, lambda: champion.refresh(cached_version(settings))))
 

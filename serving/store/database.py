@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +25,9 @@ _BUSY_MILLISECONDS: Final = 5_000
 """How long one process waits for another to finish writing."""
 
 _CONNECT_SECONDS: Final = 3
+_POOL_SECONDS: Final = 5
+"""How long one waits for another's connection, where those at hand don't come back."""
+
 _STATEMENT_MILLISECONDS: Final = 30_000
 _CONNECTIONS: Final = 4
 
@@ -46,6 +50,7 @@ class Database:
             self._url = self._url.set(drivername="postgresql+psycopg")
         self._lock = RLock()
         self._engine: Engine | None = None
+        self._is_stuck = False
         self._writer: Connection | None = None
 
     @property
@@ -66,6 +71,9 @@ class Database:
         self._opened()
 
     def _opened(self) -> Engine:
+        engine = self._engine
+        if engine is not None:  # who reads waits for nobody who writes
+            return engine
         with self._lock:
             if self._engine is None:
                 engine = _engine(self._url)
@@ -88,15 +96,29 @@ class Database:
             with self._opened().begin() as connection:
                 yield connection
             return
+        began = time.monotonic()
         with self._lock:
+            patience = self._patience(began)
+            self._is_stuck = True  # until it has begun
             writer = self._sqlite_writer()
             try:
-                writer.exec_driver_sql("BEGIN IMMEDIATE")  # else a reader turned writer may find that it came too late
+                _begin(writer, patience)
+                self._is_stuck = False
                 yield writer
                 writer.exec_driver_sql("COMMIT")
             except BaseException:
                 self._drop_writer()  # whatever state it was in, closing it undoes what was not committed
                 raise
+
+    def _patience(self, began: float) -> int:
+        """Return for how many milliseconds who has waited for its turn may still wait for other processes.
+
+        As long as writers come to their turn, however slowly, each has the whole time. Where the one before got nowhere
+        the time in line counts too: else each would wait for all before it, and none would get anywhere.
+        """
+        if not self._is_stuck:
+            return _BUSY_MILLISECONDS
+        return max(0, _BUSY_MILLISECONDS - int(1_000 * (time.monotonic() - began)))
 
     @contextmanager
     def outside(self) -> Iterator[Connection]:
@@ -143,7 +165,9 @@ class Database:
         with self._opened().connect() as connection:
             connection.exec_driver_sql("PRAGMA busy_timeout=0")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")  # most of the work, beside those who write
-            return not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            is_empty = not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+            return is_empty
 
     def close(self) -> None:
         """Close all connections; what needs one later opens it anew."""
@@ -160,12 +184,23 @@ class Database:
             writer.close()
 
 
+def _begin(writer: Connection, milliseconds: int) -> None:
+    """Begin to write, at once: a reader turned writer might find that it came too late."""
+    is_less = milliseconds < _BUSY_MILLISECONDS
+    if is_less:
+        writer.exec_driver_sql(f"PRAGMA busy_timeout={milliseconds}")
+    writer.exec_driver_sql("BEGIN IMMEDIATE")
+    if is_less:
+        writer.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+
+
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(
             url,
             hide_parameters=True,  # what a statement was given may be a lead's, and errors are logged
             pool_size=_CONNECTIONS,
+            pool_timeout=_POOL_SECONDS,
             pool_pre_ping=True,  # a server that was started anew has forgotten its connections
             connect_args={
                 "connect_timeout": _CONNECT_SECONDS,

@@ -19,7 +19,7 @@ from leadlight.serving.store.spool import Spool
 __all__ = ["Keeper", "KeepsNothing", "ReceiptKeeper"]
 
 _RETRY_SECONDS: Final = 5.0
-"""How long a database that failed is left alone, so that scoring does not wait for it at every request."""
+"""How long a database that failed is left alone by those who look for a receipt."""
 
 _log = logging.getLogger("leadlight.serving.receipts")
 
@@ -47,6 +47,10 @@ class Keeper(Protocol):
         """Keep receipts durably and return what is degraded."""
         ...
 
+    def catch_up(self) -> None:
+        """Look whether what failed works again, and do what was left undone; called now and then, in a thread."""
+        ...
+
     def get(self, receipt_id: str) -> Receipt | ErasedReceipt | None:
         """Return a receipt or what is left of it, None if there is none."""
         ...
@@ -68,6 +72,9 @@ class KeepsNothing:
         """Forget them."""
         return ()
 
+    def catch_up(self) -> None:
+        """Leave nothing undone."""
+
     def get(self, receipt_id: str) -> Receipt | None:  # noqa: ARG002 - the keeper's interface
         """Find none."""
         return None
@@ -75,6 +82,8 @@ class KeepsNothing:
 
 class ReceiptKeeper:
     """Keeps receipts whatever happens to the database.
+
+    One that failed is asked again by `catch_up` alone, so that no score waits for it.
 
     Parameters
     ----------
@@ -99,9 +108,8 @@ class ReceiptKeeper:
         return () if self._failed_at is None else ("receipts",)
 
     def open(self) -> None:
-        """Open the database and load what waits in the spool; a failure only degrades."""
+        """Open the database; a failure only degrades."""
         self._try(self._database.open)
-        self._load_spool()
 
     def close(self) -> None:
         """Close the database."""
@@ -116,8 +124,7 @@ class ReceiptKeeper:
             What is degraded: empty, ``("receipts",)`` where they lie in the spool, ``("receipts", "receipt_spool")``
             where not even that took them.
         """
-        if self._may_try() and self._try(lambda: self._database.add(receipts)):
-            self._load_spool()
+        if self._failed_at is None and self._try(lambda: self._database.add(receipts)):
             return ()
         try:
             self._spool.add(receipts)
@@ -125,6 +132,12 @@ class ReceiptKeeper:
             _log.error("receipts could be kept nowhere: %s", error)
             return ("receipts", "receipt_spool")
         return ("receipts",)
+
+    def catch_up(self) -> None:
+        """Look whether a database that failed takes receipts again, and load what waits in the spool."""
+        with self._lock:
+            if (self._failed_at is None or self._try(self._database.look)) and self._spool.waiting:
+                self._try(lambda: self._spool.empty_into(self._database.add_missing))
 
     def get(self, receipt_id: str) -> Receipt | ErasedReceipt | None:
         """Return a receipt from the database or the spool; None if neither has it.
@@ -136,7 +149,7 @@ class ReceiptKeeper:
         """
         found: list[Receipt | ErasedReceipt | None] = []
         if self._may_try():
-            self._try(lambda: found.append(self._database.get(receipt_id)))
+            self._try(lambda: found.append(self._database.get(receipt_id)), writes=False)
         receipt = (found[0] if found else None) or self._waiting(receipt_id)
         if receipt is None and not found:
             raise Unavailable("The database of receipts does not answer; try again later.")
@@ -153,7 +166,7 @@ class ReceiptKeeper:
         failed_at = self._failed_at
         return failed_at is None or self._seconds() - failed_at >= _RETRY_SECONDS
 
-    def _try(self, act: Callable[[], object]) -> bool:
+    def _try(self, act: Callable[[], object], *, writes: bool = True) -> bool:
         try:
             act()
         except (SQLAlchemyError, OSError) as error:
@@ -161,10 +174,6 @@ class ReceiptKeeper:
                 _log.warning("the receipt database does not answer, receipts go to the spool: %s", plain(error))
             self._failed_at = self._seconds()
             return False
-        self._failed_at = None
+        if writes:  # one that can still be read may take nothing all the same
+            self._failed_at = None
         return True
-
-    def _load_spool(self) -> None:
-        with self._lock:
-            if self._failed_at is None and self._spool.waiting:
-                self._try(lambda: self._spool.empty_into(self._database.add_missing))

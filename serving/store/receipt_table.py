@@ -41,6 +41,11 @@ class ReceiptTable:
         """Open the database; see `leadlight.serving.store.database.Database.open`."""
         self._database.open()
 
+    def look(self) -> None:
+        """See whether the database takes anything; raises what stands in the way."""
+        with self._database.writing():
+            pass
+
     def add(self, receipts: Sequence[Slip]) -> None:
         """Write receipts in one transaction; when this returns they survive a crash."""
         if receipts:

@@ -18,6 +18,9 @@ __all__ = ["SPOOL_FILE", "Spool"]
 SPOOL_FILE: Final = "receipts.spool.jsonl"
 """In the home: receipts that wait for the database."""
 
+_PART: Final = 4_194_304
+"""Bytes that are handed over at a time: who adds waits for no more than that, and memory holds no more."""
+
 
 class Spool:
     """A file of JSON lines, one receipt each, written through to the disk before `add` returns.
@@ -55,19 +58,29 @@ class Spool:
             file.write(b"".join(receipt.text.encode() + b"\n" for receipt in receipts))
             _sync(file)
 
-    def empty_into(self, take: Callable[[list[Slip]], object]) -> int:
-        """Hand all waiting receipts to ``take`` and forget them once it has returned; return how many.
+    def empty_into(self, take: Callable[[list[Slip]], object], part: int = _PART) -> int:
+        """Hand all waiting receipts to ``take``, part by part, and forget each once it has returned; return how many.
 
-        A crash in between leaves them here, so ``take`` must not mind meeting one twice.
+        A crash in between leaves them here, so ``take`` must not mind meeting one twice. The end of the file goes
+        first: that alone can be cut off.
+
+        Parameters
+        ----------
+        take : callable
+        part : int
+            Bytes that are handed over at a time, one receipt at least.
         """
-        if not self.waiting:
-            return 0
-        with self._locked() as file:
-            receipts = list(_read(file))
-            take(receipts)
-            file.truncate(0)
-            _sync(file)
-        return len(receipts)
+        taken = 0
+        while self.waiting:
+            with self._locked() as file:
+                start = _last_part(file, part)
+                receipts = list(_read(file, start))
+                if receipts:
+                    take(receipts)
+                file.truncate(start)
+                _sync(file)
+            taken += len(receipts)
+        return taken
 
     def forget(self, lead_ids: Collection[str]) -> int:
         """Take out the receipts of leads; return how many."""
@@ -103,18 +116,30 @@ class Spool:
             yield file
 
 
-def _read(file: BinaryIO) -> Iterator[Slip]:
+def _last_part(file: BinaryIO, size: int) -> int:
+    """Return where the lines begin that make up the last so many bytes, or the last one where it is longer."""
+    end = file.seek(0, os.SEEK_END)
+    while size < end:
+        start = end - size
+        file.seek(start)
+        first = file.read(size - 1).find(b"\n")  # the last line's own end is none before it
+        if first >= 0:
+            return start + first + 1
+        size *= 2
+    return 0
+
+
+def _read(file: BinaryIO, start: int = 0) -> Iterator[Slip]:
     """Yield the receipts; a line torn by a crash was never acknowledged and is passed over, as a blank one is."""
-    for _, line in _lines(file):
+    for _, line in _lines(file, start):
         slip = _slip(line)
         if slip is not None:
             yield slip
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield each line and where it starts."""
-    file.seek(0)
-    start = 0
+def _lines(file: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield each line from a place on, and where it starts."""
+    file.seek(start)
     for line in file:
         yield start, line
         start += len(line)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -51,6 +52,7 @@ HEADERS: Final = {
 }
 """Of every page; leads' pages are nothing for a shared cache."""
 
+_LATER: Final = {"Retry-After": "5"}
 _BANDS: Final[dict[str, Band]] = {"hot": "hot", "warm": "warm", "cold": "cold"}
 _LAST_PAGE: Final = 1_000_000
 _NO_CHAMPION: Final = ("leadlight train --data DIR", "leadlight models promote challenger")
@@ -182,7 +184,8 @@ def _problem(request: Request, problem: ProblemPage, around: QueuePage | None = 
 
 def html_answer(text: str, status: int, language: str) -> Response:
     """Return a page as an answer."""
-    return HTMLResponse(text, status, headers={**HEADERS, "Content-Language": language})
+    later = _LATER if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return HTMLResponse(text, status, headers={**HEADERS, "Content-Language": language, **later})
 
 
 def language_asked(request: Request) -> str:

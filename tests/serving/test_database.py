@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from leadlight.core.errors import ModelContractError
+from leadlight.serving.store import database as store
 from leadlight.serving.store.database import Database, _engine
 from leadlight.serving.store.schema import META, METADATA, RECEIPTS
 from leadlight.serving.store.upgrade import NEWEST, revision_of, upgrade
@@ -106,6 +110,53 @@ def test_a_reader_sees_one_state(database: Database) -> None:
         assert reader.execute(select(META.c.name)).all() == []
     with database.reading() as reader:
         assert len(reader.execute(select(META.c.name)).all()) == 1
+
+
+def test_who_reads_waits_for_no_writer(database: Database) -> None:
+    database.open()
+    with database.writing(), ThreadPoolExecutor(1) as other:
+        other.submit(_read_once, database).result(60)
+
+
+def _read_once(database: Database) -> None:
+    with database.reading() as connection:
+        connection.execute(select(META.c.name)).all()
+
+
+def test_only_where_nobody_gets_anywhere_the_time_in_line_counts(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    database.open()
+    long_ago = time.monotonic() - 60
+    with closing(sqlite3.connect(tmp_path / "leadlight.db", isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        assert database._patience(long_ago) == store._BUSY_MILLISECONDS
+        with pytest.raises(OperationalError, match="locked"):
+            _write_once(database)
+        assert database._patience(long_ago) == 0
+        assert database._patience(time.monotonic()) > 0
+        somebody.execute("ROLLBACK")
+    _write_once(database)
+    assert database._patience(long_ago) == store._BUSY_MILLISECONDS
+    database.close()
+
+
+def _write_once(database: Database) -> None:
+    with database.writing():
+        pass
+
+
+def test_who_waited_for_a_thread_waits_less_for_a_process_and_the_next_as_long_as_ever(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'leadlight.db'}")
+    with database.writing() as connection:
+        writer = connection
+    with closing(sqlite3.connect(tmp_path / "leadlight.db", isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="locked"):
+            store._begin(writer, 1)
+        somebody.execute("ROLLBACK")
+    store._begin(writer, 1)
+    assert writer.exec_driver_sql("PRAGMA busy_timeout").scalar() == store._BUSY_MILLISECONDS
+    database.close()
 
 
 def test_a_write_is_on_the_disk(database: Database) -> None:

@@ -165,11 +165,12 @@ def test_without_the_database_receipts_go_to_the_spool_and_are_loaded_later(tmp_
     with pytest.raises(Unavailable):
         kept.get("0" * 26)
     mend_database(tmp_path)
-    assert kept.keep([three]) == ("receipts",)  # it is left alone for a while
+    assert kept.keep([three]) == ("receipts",)  # no score waits for it
     clock.seconds += 6
     assert kept.get("0" * 26) is None
-    assert kept.keep([renamed(receipt, "1" * 26)]) == ()
+    kept.catch_up()
     assert kept.degraded == ()
+    assert kept.keep([renamed(receipt, "1" * 26)]) == ()
     assert (tmp_path / "spool.jsonl").read_bytes() == b""
     for made in (one, two, three):
         assert kept.get(made.receipt_id) == whole(made)
@@ -185,6 +186,7 @@ def test_the_spool_is_loaded_at_the_next_start_and_never_twice(tmp_path: Path, r
     database.close()
     kept = keeper(tmp_path)
     kept.open()
+    kept.catch_up()
     assert not spool.waiting
     with sqlite3.connect(tmp_path / "leadlight.db") as plain:
         assert plain.execute("SELECT count(*) FROM receipts").fetchone() == (3,)
@@ -201,6 +203,41 @@ def test_a_line_torn_by_a_crash_hurts_no_other(tmp_path: Path, receipt: Slip) ->
     taken: list[Slip] = []
     spool.empty_into(taken.extend)
     assert taken == [one, two]
+
+
+@pytest.mark.parametrize("part", [1, 3_000, 10_000_000])
+def test_a_spool_is_loaded_part_by_part_each_whole_and_once(tmp_path: Path, receipt: Slip, part: int) -> None:
+    spool, many = Spool(tmp_path / "spool.jsonl"), numbered(receipt, 9)
+    spool.add(many)
+    spool.forget({"nobody"})
+    parts: list[list[Slip]] = []
+    late = numbered(receipt, 10)[-1:]
+
+    def take(found: list[Slip]) -> None:
+        parts.append(found)
+        assert sum(len(slip.text) + 1 for slip in found) <= part or len(found) == 1
+
+    assert spool.empty_into(take, part) == 9
+    assert sorted(slip for found in parts for slip in found) == sorted(many)
+    assert not spool.waiting
+    spool.add(late)
+    assert spool.empty_into(take, part) == 1
+
+
+def test_what_breaks_off_in_the_middle_of_a_spool_goes_on_there(tmp_path: Path, receipt: Slip) -> None:
+    spool, many = Spool(tmp_path / "spool.jsonl"), numbered(receipt, 9)
+    spool.add(many)
+    taken: list[Slip] = []
+
+    def take(found: list[Slip]) -> None:
+        if len(taken) == 4:
+            raise OSError("disk full")
+        taken.extend(found)
+
+    with pytest.raises(OSError, match="disk full"):
+        spool.empty_into(take, 1)
+    assert spool.empty_into(taken.extend, 1) == 5
+    assert sorted(taken) == sorted(many)
 
 
 def test_a_spool_that_could_not_be_loaded_keeps_what_it_has(tmp_path: Path, receipt: Slip) -> None:

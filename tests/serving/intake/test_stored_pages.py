@@ -457,10 +457,10 @@ def test_a_database_that_does_not_answer_is_said_on_a_page(crm: TestClient, monk
     monkeypatch.setattr(database, "writing", broken.writing)
     for path in ("/leads", "/leads/L-1"):
         answer = crm.get(path)
-        assert answer.status_code == 503
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert "This can&#39;t be shown right now" in answer.text
     answer = crm.post("/leads/L-1/decisions", data=form, headers=OURS)
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "The decision was not kept" in answer.text
 
 

@@ -24,6 +24,7 @@ from leadlight.core.errors import Unavailable
 from leadlight.core.settings import Settings
 from leadlight.serving.operate.workers import serve_with
 from models import request_body, save_champion
+from processes import is_running, workers_of
 from waiting import wait_for
 
 LEADLIGHT = str(Path(sys.executable).with_name("leadlight"))
@@ -85,16 +86,7 @@ class Service:
             return {lead_id for (lead_id,) in plain.execute("SELECT lead_id FROM receipts")}
 
     def workers(self) -> set[int]:
-        return children_of(self.process.pid)
-
-
-def children_of(parent: int) -> set[int]:
-    """Return our worker processes; Python's own tracker of resources is none."""
-    listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
-    )
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    return {int(row[0]) for row in rows if int(row[1]) == parent and "spawn_main" in row[2]}
+        return workers_of(self.process.pid)
 
 
 def ask(connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
@@ -239,11 +231,6 @@ def test_workers_end_with_a_parent_that_was_killed(home: Path) -> None:
         service.process.kill()
         service.process.wait(30)
         wait_for(lambda: not any(is_running(pid) for pid in workers))
-
-
-def is_running(pid: int) -> bool:
-    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return listed.stdout.strip()[:1] not in ("", "Z")
 
 
 def test_a_service_that_can_not_start_ends_and_says_so(home: Path) -> None:
