@@ -17,6 +17,7 @@ from leadlight.core.clock import DAY
 from leadlight.core.registry import Registry
 from leadlight.training.recipe import last_day, taught_as_of
 from leadlight.training.telling import example
+from tracking import put_tracking
 
 AGO = 240
 
@@ -41,13 +42,13 @@ def models(demo, data):
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("LEADLIGHT_HOME", str(tmp_path / "home"))
-    return settings.load(home=tmp_path / "home")
+    return settings.load(home=put_tracking(tmp_path / "home"))
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory, models):
     """A home in which the trees are version 1 and champion, the points version 2."""
-    setting = settings.load(home=tmp_path_factory.mktemp("both"))
+    setting = settings.load(home=put_tracking(tmp_path_factory.mktemp("both")))
     registry = Registry(setting)
     for model in (models["trees"], models["points"]):
         register(registry, model)

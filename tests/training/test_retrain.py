@@ -15,6 +15,7 @@ from leadlight.training.register import register
 from leadlight.training.retrain import Task, run
 from leadlight.training.run import train
 from leadlight.training.telling import example
+from tracking import put_tracking
 
 EARLY = pd.Timestamp("2025-05-05", tz="UTC")
 
@@ -56,7 +57,7 @@ class Home:
     """A home with its company's data."""
 
     def __init__(self, folder):
-        self.data, self.path = folder / "data", folder / "home"
+        self.data, self.path = folder / "data", put_tracking(folder / "home")
         self.past, self.terms = simulated(self.data, leads=900)
         self.lines = []
 
