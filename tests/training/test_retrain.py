@@ -58,7 +58,7 @@ class Home:
 
     def __init__(self, folder):
         self.data, self.path = folder / "data", put_tracking(folder / "home")
-        self.past, self.terms = simulated(self.data, leads=900)
+        self.past, self.terms = simulated(self.data, leads=600)
         self.lines = []
 
     @property
