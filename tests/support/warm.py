@@ -6,6 +6,7 @@ installed script, with the environment, folder, arguments, output files and exit
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -14,11 +15,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import Any
+from typing import Any, NoReturn
 
 __all__ = ["LEADLIGHT", "WarmCommands", "environment"]
 
@@ -123,8 +126,32 @@ def become(order: dict[str, Any]) -> None:
     np.random.seed()  # noqa: NPY002 - whoever draws from it unseeded shall not draw what the run before drew
 
 
+def run_script() -> int:
+    """Run the installed script as Python runs a script; return its exit code."""
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)  # noqa: T201 - so does Python
+            return 1
+        return ended.code or 0
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def end(code: int) -> NoReturn:
+    """Wait for threads and run exit handlers, as Python does; only taking a thousand modules apart is left out."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     sys.path[0] = str(Path(LEADLIGHT).parent)  # as where the script itself is started
     load()
     become(orders(socket.socket(fileno=int(sys.argv[1]))))
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    end(run_script())
