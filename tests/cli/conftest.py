@@ -1,27 +1,20 @@
 """One demo company for all tests of the command line: made by the command itself, in a home of its own."""
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-LEADLIGHT = str(Path(sys.executable).with_name("leadlight"))
+from warm import LEADLIGHT, WarmCommands, environment
 
 
 def leadlight(*arguments, home=None, cwd=None, timeout=280):
-    """Run the real command in a process of its own, without this shell's settings."""
-    shell = ("LEADLIGHT_", "MLFLOW_", "COLUMNS")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(shell)}
-    if home is not None:
-        environment["LEADLIGHT_HOME"] = str(home)
+    """Run the real command from cold, without this shell's settings."""
     return subprocess.run(
         [LEADLIGHT, *map(str, arguments)],
         capture_output=True,
         text=True,
-        env=environment,
+        env=environment(home),
         cwd=cwd,
         timeout=timeout,
         check=False,
@@ -33,13 +26,26 @@ def last_json(run):
 
 
 @pytest.fixture(scope="session")
-def run():
+def cold():
+    """Run a command in a process that has nothing loaded, as a shell does."""
     return leadlight
 
 
 @pytest.fixture(scope="session")
+def run():
+    """Run a command in a process of its own whose libraries are loaded."""
+    warm = WarmCommands()
+
+    def started(*arguments, home=None, cwd=None, timeout=280):
+        return warm.run([*map(str, arguments)], env=environment(home), cwd=cwd, timeout=timeout)
+
+    yield started
+    warm.close()
+
+
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """Return (home, the JSON line) of a finished demo."""
+    """Return (home, the JSON line) of a finished demo, which was started from cold."""
     home = tmp_path_factory.mktemp("demo") / "home"
     done = leadlight("demo", "--leads", 1200, "--seed", 3, "--dir", home, "--no-serve", "--json")
     assert done.returncode == 0, done.stderr

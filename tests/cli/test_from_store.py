@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from empty_tracking import put_tracking
 from leadlight.core.clock import to_micros
 from leadlight.core.source import read_history
 from leadlight.features.encode import micros_of
@@ -13,6 +14,7 @@ from leadlight.serving.store.database import Database
 from leadlight.training import simulate
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+LEADS = 500
 
 
 def last_json(done):
@@ -22,13 +24,13 @@ def last_json(done):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("company")
-    simulate.write(simulate.simulate(leads=700, seed=3), out)
+    simulate.write(simulate.simulate(leads=LEADS, seed=3), out)
     return out
 
 
 @pytest.fixture(scope="module")
 def imported(run, folder, tmp_path_factory):
-    home = tmp_path_factory.mktemp("imported")
+    home = put_tracking(tmp_path_factory.mktemp("imported"))
     done = run("import", "--data", folder, "--json", home=home)
     assert done.returncode == 0, done.stderr
     return home, done
@@ -38,7 +40,7 @@ def test_an_import_counts_its_rows_and_brings_the_agreement(run, folder, importe
     home, done = imported
     found = last_json(done)
     told = read_history(folder, now=NOW)
-    assert found["leads"] == 700
+    assert found["leads"] == LEADS
     assert found["activities"] == len(told.activities)
     assert (found["duplicates"], found["skipped_erased"], found["agreement_copied"]) == (0, 0, True)
     assert (home / "agreement.toml").read_bytes() == (folder / "agreement.toml").read_bytes()
@@ -65,7 +67,7 @@ def test_the_store_and_the_folder_give_the_same_verdict(run, folder, imported, t
     """The same history ends in the same verdict, whichever way it came; the rows stand in another order."""
     home, _ = imported
     ours = run("train", "--from-store", "--json", home=home)
-    theirs = run("train", "--data", folder, "--json", home=tmp_path)
+    theirs = run("train", "--data", folder, "--json", home=put_tracking(tmp_path))
     assert ours.returncode == theirs.returncode == 0, ours.stderr + theirs.stderr
     found, expected = last_json(ours), last_json(theirs)
     assert found["version"] == 1
@@ -82,7 +84,7 @@ def test_check_reads_the_store(run, imported):
     home, _ = imported
     done = run("check", "--from-store", "--json", home=home)
     found = last_json(done)
-    assert found["leads"] == 700
+    assert found["leads"] == LEADS
     assert {one["name"] for one in found["attributes"]} >= {"source", "employees"}
     assert "the store: no problem found" in done.stdout
 
@@ -124,7 +126,7 @@ def test_leads_that_were_only_ever_told_teach_a_challenger(run, folder, tmp_path
         _tell(connection, Ledger(b"s" * 32), told)
     database.close()
     (tmp_path / "agreement.toml").write_bytes((folder / "agreement.toml").read_bytes())
-    done = run("train", "--from-store", "--json", home=tmp_path)
+    done = run("train", "--from-store", "--json", home=put_tracking(tmp_path))
     assert done.returncode == 0, done.stderr
     found = last_json(done)
     assert (found["verdict"], found["version"]) == ("signal", 1)

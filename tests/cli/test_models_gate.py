@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from companies import recipe, told
+from empty_tracking import put_tracking
 from leadlight.agreement.terms import parse
 from leadlight.cli import main as command
 from leadlight.cli.inputs import read_history
@@ -41,13 +42,13 @@ def models(demo, data):
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("LEADLIGHT_HOME", str(tmp_path / "home"))
-    return settings.load(home=tmp_path / "home")
+    return settings.load(home=put_tracking(tmp_path / "home"))
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory, models):
     """A home in which the trees are version 1 and champion, the points version 2."""
-    setting = settings.load(home=tmp_path_factory.mktemp("both"))
+    setting = settings.load(home=put_tracking(tmp_path_factory.mktemp("both")))
     registry = Registry(setting)
     for model in (models["trees"], models["points"]):
         register(registry, model)

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from empty_tracking import put_tracking
+
 SMALL = "lead_id,created_at,source\nA,2025-01-01T00:00:00Z,web\nB,2025-01-02T00:00:00Z,fair\n"
 
 
@@ -51,7 +53,7 @@ def test_broken_data_lists_every_problem_at_once(run, folder):
 
 
 def test_too_little_data_is_a_clear_result_and_registers_nothing(run, folder):
-    done = run("train", "--data", folder, "--json", home=folder / "home")
+    done = run("train", "--data", folder, "--json", home=put_tracking(folder / "home"))
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["verdict"], told["version"]) == ("cannot_tell", None)
@@ -116,10 +118,11 @@ def test_an_export_without_dates_has_no_as_of_and_no_stage_to_agree_on(run, tmp_
     rows = "".join(f"{i},{i % 3 == 0:d},{i % 7}\n" for i in range(60))
     (tmp_path / "leads.csv").write_text("n,won,x\n" + rows)
     (tmp_path / "dataset.toml").write_text('[leads.outcome]\ncolumn = "won"\npositive = [1]\n')
-    refused = run("train", "--data", tmp_path, "--as-of", "2024-01-01", home=tmp_path / "home")
+    home = put_tracking(tmp_path / "home")
+    refused = run("train", "--data", tmp_path, "--as-of", "2024-01-01", home=home)
     assert refused.returncode == 2
     assert "no dates" in refused.stderr
-    done = run("train", "--data", tmp_path, home=tmp_path / "home")
+    done = run("train", "--data", tmp_path, home=home)
     assert "Capacity not agreed" in done.stderr
     assert "Conversion stage" not in done.stderr
     assert "Horizon not agreed" not in done.stderr

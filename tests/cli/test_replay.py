@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
+from empty_tracking import put_tracking
 from leadlight.core.artifact import decode, encode_values
 from leadlight.core.clock import FixedClock
 from leadlight.core.registry import Registry, cached_champion
@@ -49,7 +50,7 @@ def keep(home, *slips):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A home where version 1 served and made receipts, and three newer ones were promoted since."""
-    home = tmp_path_factory.mktemp("home")
+    home = put_tracking(tmp_path_factory.mktemp("home"))
     settings = Settings(home=home, _env_file=None)
     registry = Registry(settings)
     for model in (boosted(), trained(seed=1), trained(seed=2), trained(seed=3)):
@@ -115,6 +116,7 @@ def test_numbers_that_began_anew_replay_with_the_model_that_made_the_receipt(run
     there = tmp_path / "home"
     shutil.copytree(home, there)
     shutil.rmtree(there / "mlruns")
+    put_tracking(there)
     settings = Settings(home=there, _env_file=None)
     registry = Registry(settings)
     other = trained(seed=9)

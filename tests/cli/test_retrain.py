@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from empty_tracking import put_tracking
 from leadlight.core.lock import Taken, alone
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -44,7 +45,7 @@ def test_a_second_one_leaves_at_once_and_says_who_is_at_it(run, demo):
 def test_where_the_data_says_no_it_is_exit_1_and_nothing_is_registered(run, tmp_path):
     rows = "".join(f"L{i},2025-01-{i % 28 + 1:02d}T00:00:00Z,web\n" for i in range(40))
     (tmp_path / "leads.csv").write_text("lead_id,created_at,source\n" + rows)
-    done = run("retrain", "--data", tmp_path, "--json", home=tmp_path / "home")
+    done = run("retrain", "--data", tmp_path, "--json", home=put_tracking(tmp_path / "home"))
     assert done.returncode == 1, done.stderr
     found = last_json(done)
     assert (found["ok"], found["outcome"], found["champion"]) == (False, "cannot_tell", None)

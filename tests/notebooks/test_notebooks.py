@@ -64,7 +64,7 @@ def test_notebooks_differ_in_their_cells_alone():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_reads_well(path, tmp_path, monkeypatch):
     monkeypatch.setenv("LEADLIGHT_NOTEBOOK_HOME", str(tmp_path))
-    monkeypatch.setenv("LEADLIGHT_NOTEBOOK_LEADS", "1500")
+    monkeypatch.setenv("LEADLIGHT_NOTEBOOK_LEADS", "900")
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}

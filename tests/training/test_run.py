@@ -117,11 +117,10 @@ def upside_down(table):
     return replace(table, **turned)
 
 
-def test_neither_a_second_run_nor_the_order_of_rows_changes_a_byte(company, trained, tmp_path):
+def test_a_second_run_on_rows_in_another_order_gives_the_same_bytes(company, trained, tmp_path):
     table, agreement = company()
-    one = bytes_of(trained, tmp_path / "one")
-    assert bytes_of(train(table, agreement), tmp_path / "two") == one
-    assert bytes_of(train(upside_down(table), agreement), tmp_path / "three") == one
+    again = train(upside_down(table), agreement)
+    assert bytes_of(again, tmp_path / "two") == bytes_of(trained, tmp_path / "one")
 
 
 ANOTHER_PROCESS = """

@@ -18,6 +18,7 @@ from databases import postgres_server
 from leadlight.core.clock import to_micros
 from leadlight.serving.outbox import sender as sender_module
 from leadlight.serving.outbox.signing import verify
+from leadlight.serving.store import database as database_module
 from leadlight.serving.store import outbox_table
 from leadlight.serving.store.outbox_table import DEAD, DELIVERED, WAITING
 from outboxes import SECRET, Office, is_signed
@@ -244,7 +245,7 @@ def out_of_order(url: str) -> Any:
         import sqlite3
 
         other = sqlite3.connect(make_url(url).database or "", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")  # whoever writes waits for five seconds, in vain
+        other.execute("BEGIN IMMEDIATE")  # whoever writes waits for a while, in vain
         yield
         other.execute("ROLLBACK")
         other.close()
@@ -258,8 +259,9 @@ def out_of_order(url: str) -> Any:
 
 
 def test_while_the_database_is_down_the_sender_waits(
-    office: Office, url: str, caplog: pytest.LogCaptureFixture
+    office: Office, url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(database_module, "_BUSY_MILLISECONDS", 500)
     free = threading.Event()
     first, second = office.put("L-1"), office.put("L-1")
     office.receiver.always(wait=free.wait)
