@@ -310,6 +310,7 @@ class Machine(RuleBasedStateMachine):
     @rule(which=SERVICES)
     def settle_and_compare_scores(self, which: int) -> None:
         self.settle(which)
+        self.services.look()  # a second later: the other one may have withdrawn an objection
         for name in self.model.queue():
             self.check_score(which, name)
 
