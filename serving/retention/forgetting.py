@@ -247,7 +247,8 @@ class Forgetting:
         ledger = Ledger(secret_of(self._settings))
         still = not_told(connection, ids) if kind == "untold" else ids
         last = heard_of(connection, still)  # anything may have been told since they were found
-        idle = [lead_id for lead_id in still if lead_id in last and last[lead_id] < before]
+        # in the order in which all lock leads' rows, not in that of their age
+        idle = sorted(lead_id for lead_id in still if lead_id in last and last[lead_id] < before)
         erased = [ledger.erase(connection, lead_id, now, version, answers=False) for lead_id in idle]
         if erased:
             note_idle_erased(connection, before)

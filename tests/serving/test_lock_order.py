@@ -1,0 +1,89 @@
+"""Whoever tells and whoever scores take PostgreSQL's locks in one order: neither is ever undone for the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from databases import database_url
+from leadlight.core.clock import DAY
+from leadlight.serving.ledger.ledger import Ledger
+from leadlight.serving.ledger.stale import mark_leads
+from leadlight.serving.rescoring.claims import Claims, claim_accounts, finish_accounts, held, put_account_on_list
+from leadlight.serving.store.database import Database
+from retained import DAYS, NOW, add_lead, forgetting, settings
+from waiting import wait_for
+
+LEDGER = Ledger(b"secret")
+Act = Callable[[Connection], object]
+
+ACTS: dict[str, Act] = {
+    "a move": lambda c: LEDGER.put_lead(c, {"lead_id": "L-1", "account_id": "B"}, NOW + 1),
+    "an event": lambda c: LEDGER.add_events(
+        c, "activities", [{"lead_id": "L-1", "type": "call", "occurred_at": NOW}], NOW + 1
+    ),
+    "a decision": lambda c: LEDGER.decide(c, {"decision_id": "D", "lead_id": "L-1", "decision": "accept"}, NOW + 1),
+    "a merge": lambda c: LEDGER.merge(c, "L-1", "L-2", NOW + 1),
+    "an objection": lambda c: LEDGER.object_to_profiling(c, "L-1", NOW + 1),
+    "an erasure": lambda c: LEDGER.erase(c, "L-1", NOW + 1, 0),
+}
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with database_url("postgresql", tmp_path) as url:
+        database = Database(url)
+        yield database
+        database.close()
+
+
+def _waits(database: Database) -> bool:
+    with database.reading() as connection:
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return bool(connection.execute(text(asked)).scalar_one())
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_who_changes_a_lead_waits_for_who_lists_its_account_and_never_the_other_way_too(
+    database: Database, act: Act
+) -> None:
+    with database.writing() as connection:
+        for lead_id in ("L-1", "L-2"):
+            LEDGER.put_lead(connection, {"lead_id": lead_id, "account_id": "A"}, NOW)
+
+    def change() -> None:
+        with database.writing() as connection:
+            act(connection)
+
+    with ThreadPoolExecutor(1) as other:
+        with database.writing() as connection:
+            connection.execute(text("SET LOCAL deadlock_timeout = '10ms'"))
+            claimed = claim_accounts(connection, 8, NOW, NOW)
+            assert claimed.names == ["A"]
+            changing = other.submit(change)
+            wait_for(lambda: _waits(database))
+            put_account_on_list(connection, "A", NOW)
+            finish_accounts(connection, claimed)
+        changing.result(60)
+
+
+def test_retention_waits_for_who_writes_scores_and_never_the_other_way_too(database: Database, tmp_path: Path) -> None:
+    leads = ["L-1", "L-2"]
+    with database.writing() as connection:
+        for age, lead_id in enumerate(leads):
+            add_lead(connection, lead_id, NOW - 2 * DAYS * DAY - age)
+        mark_leads(connection, leads, NOW)
+    work = forgetting(settings(tmp_path, str(database.unopened().url)), database)
+    assert work.claim()
+    with ThreadPoolExecutor(1) as other:
+        with database.writing() as connection:
+            connection.execute(text("SET LOCAL deadlock_timeout = '10ms'"))
+            assert held(connection, Claims(0, {"L-1": 0})) == {"L-1"}
+            erasing = other.submit(work.apply)
+            wait_for(lambda: _waits(database))
+            assert held(connection, Claims(0, {"L-2": 0})) == {"L-2"}
+        assert erasing.result(60)["leads"] == 2
