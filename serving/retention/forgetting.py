@@ -274,7 +274,7 @@ class Forgetting:
         beside(connection)
         self._hold(connection)
         now, secret = self._now(), secret_of(self._settings)
-        for one in found:
+        for one in sorted(found, key=lambda one: one.lead_id):  # the order in which all lock leads' rows
             ours = (RECEIPTS.c.receipt_id == one.key, RECEIPTS.c.lead_id == one.lead_id)
             emptied = {
                 RECEIPTS.c.text: "",

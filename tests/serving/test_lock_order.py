@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, select, text
 
 from databases import database_url
 from leadlight.core.clock import DAY
@@ -15,7 +15,9 @@ from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.ledger.stale import mark_leads
 from leadlight.serving.rescoring.claims import Claims, claim_accounts, finish_accounts, held, put_account_on_list
 from leadlight.serving.store.database import Database
-from retained import DAYS, NOW, add_lead, forgetting, settings
+from leadlight.serving.store.ids import first_id
+from leadlight.serving.store.schema import SCORES
+from retained import DAYS, NOW, add_lead, add_receipt, forgetting, settings
 from waiting import wait_for
 
 LEDGER = Ledger(b"secret")
@@ -87,3 +89,27 @@ def test_retention_waits_for_who_writes_scores_and_never_the_other_way_too(datab
             wait_for(lambda: _waits(database))
             assert held(connection, Claims(0, {"L-2": 0})) == {"L-2"}
         assert erasing.result(60)["leads"] == 2
+
+
+def test_emptying_receipts_waits_for_who_shows_scores_and_never_the_other_way_too(
+    database: Database, tmp_path: Path
+) -> None:
+    with database.writing() as connection:
+        for age, lead_id in enumerate(("L-1", "L-2")):
+            at = NOW - (2 * DAYS + age) * DAY
+            add_lead(connection, lead_id, NOW)
+            add_receipt(connection, first_id(at), lead_id, at)
+            scored = {"as_of": at, "is_open": True, "log_odds": 0.0, "score": 42, "band": "cold", "model_version": 3}
+            given = {"lead_id": lead_id, "features": b"", "receipt_id": first_id(at)}
+            connection.execute(insert(SCORES).values({**scored, **given}))
+    work = forgetting(settings(tmp_path, str(database.unopened().url), retain_receipts_days=DAYS), database)
+    assert work.claim()
+    with ThreadPoolExecutor(1) as other:
+        with database.writing() as connection:
+            connection.execute(text("SET LOCAL deadlock_timeout = '10ms'"))
+            held_score = select(SCORES.c.lead_id).with_for_update()
+            connection.execute(held_score.where(SCORES.c.lead_id == "L-1")).one()
+            emptying = other.submit(work.apply)
+            wait_for(lambda: _waits(database))
+            connection.execute(held_score.where(SCORES.c.lead_id == "L-2")).one()
+        assert emptying.result(60)["receipts"] == 2
