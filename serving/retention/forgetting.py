@@ -181,7 +181,7 @@ class Forgetting:
 
         limits = self.limits
         if limits.leads is not None:
-            self._leads(limits.leads, went, counts)
+            self._leads(limits.leads, went)
         if limits.receipts is not None and limits.tried is not None:
             self._receipts(limits.receipts, went)
             self._messages(limits.receipts, limits.tried, went)
@@ -198,8 +198,8 @@ class Forgetting:
 
     # Leads ------------------------------------------------------------------------------------------------------------
 
-    def _leads(self, before: int, went: Callable[[str, int], None], counts: dict[str, int]) -> None:
-        for found in self._ours(due_leads(self._database, before, lambda: counts["leads"])):
+    def _leads(self, before: int, went: Callable[[str, int], None]) -> None:
+        for found in self._ours(due_leads(self._database, before)):
             self._erase_all("leads", found, before, went)
         for found in self._ours(due_untold(self._database, before)):
             self._erase_all("untold", found, before, went)
