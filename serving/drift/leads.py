@@ -31,6 +31,12 @@ MOST: Final = 4_000
 _EVERY: Final = 900.0
 """Seconds between two looks at the store."""
 
+_AGAIN: Final = 60.0
+"""The same where leads were still being scored by a new model."""
+
+_NEARLY_ALL: Final = 0.9
+"""Share of the leads looked at that the model has to have scored: those that it came to first are no fair sample."""
+
 _AT_ONCE: Final = 5_000
 
 
@@ -131,7 +137,7 @@ class StoredLeads:
         self._scorer = scorer
         self._seconds = seconds
         self._most = most
-        self._looked: float | None = None
+        self._next = 0.0
         self.leads: Leads | None = None
 
     def look(self) -> None:
@@ -140,7 +146,7 @@ class StoredLeads:
         if scorer is None:
             return
         same = self.leads is not None and self.leads.scorer is scorer
-        if same and self._looked is not None and self._seconds() - self._looked < _EVERY:
+        if same and self._seconds() < self._next:
             return
         with self._database.reading() as connection:
             asked = select(SCORES.c.lead_id).where(is_true(SCORES.c.is_open)).execution_options(yield_per=_AT_ONCE)
@@ -161,4 +167,6 @@ class StoredLeads:
                 for score, features in connection.execute(kept):
                     scores.append(score)
                     rows.append(unpacked(features))
-        self.leads, self._looked = Leads.of(scorer, scores, rows), self._seconds()
+        scored = len(rows) >= _NEARLY_ALL * len(chosen)
+        self.leads = Leads.of(scorer, scores, rows) if scored else Leads.of(scorer, [], [])
+        self._next = self._seconds() + (_EVERY if scored else _AGAIN)

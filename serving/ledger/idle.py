@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, Subquery, Table, func, select, union
+from sqlalchemy import Connection, Subquery, Table, func, select, tuple_, union
 
 from leadlight.serving.ledger.facts import remember
 from leadlight.serving.store.schema import (
@@ -105,8 +105,8 @@ def names_today(connection: Connection, lead_ids: Iterable[str]) -> dict[str, st
     return found
 
 
-def untouched(connection: Connection, before: int, skip: int, most: int) -> list[str]:
-    """Return leads of which nothing was told since a time, those first of which that is longest ago.
+def untouched(connection: Connection, before: int, after: tuple[int, str], most: int) -> list[tuple[int, str]]:
+    """Return when leads were last told of and their ids, where that was before a time; the longest ago first.
 
     They are candidates only: something of them may lie ahead of when it was told. Merged ids are passed over.
 
@@ -115,12 +115,16 @@ def untouched(connection: Connection, before: int, skip: int, most: int) -> list
     connection : Connection
     before : int
         Microseconds.
-    skip, most : int
-        How many to leave out first, and to return at most.
+    after : tuple of (int, str)
+        The last that was returned before; all leads of an import were told at one time.
+    most : int
+        How many to return at most.
     """
     own = func.coalesce(LEADS.c.merged_into, "") == ""  # so that SQLite takes the index of times, not that of merges
-    asked = select(LEADS.c.lead_id).where(LEADS.c.touched_at < before, own).order_by(LEADS.c.touched_at)
-    return list(connection.execute(asked.limit(most).offset(skip)).scalars())
+    place = tuple_(LEADS.c.touched_at, LEADS.c.lead_id)
+    asked = select(LEADS.c.touched_at, LEADS.c.lead_id).where(LEADS.c.touched_at < before, own, place > tuple_(*after))
+    rows = connection.execute(asked.order_by(LEADS.c.touched_at, LEADS.c.lead_id).limit(most))
+    return [(told_at, lead_id) for told_at, lead_id in rows]
 
 
 def ids_of_events(connection: Connection, after: str, most: int) -> list[str]:

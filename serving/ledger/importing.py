@@ -301,9 +301,9 @@ class _Import:
             persons = find_persons(connection, self.secret, earlier)
             touched -= earlier - persons.account.keys()
             earlier &= persons.account.keys()
+        mark_accounts(connection, colleagues | {persons.account[one] for one in earlier}, self.now)
         # since the history's end: a service whose clock stands there, as a demo's does, has to score them too
         mark_leads(connection, touched, min(self.now, _end_of(self.history)), TIME_PASSED)
-        mark_accounts(connection, colleagues | {persons.account[one] for one in earlier}, self.now)
         for some in parts(sorted(earlier)):
             connection.execute(LEADS.update().where(LEADS.c.lead_id.in_(some)).values(touched_at=self.now))
         remember(connection, self.mark, str(part.after))

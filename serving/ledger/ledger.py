@@ -105,8 +105,8 @@ class Ledger:
         lead_id = persons.current[lead["lead_id"]]
         outcome, accounts = put_lead(connection, {**lead, "lead_id": lead_id}, now)
         if outcome != "unchanged":
-            mark_leads(connection, [lead_id], now)
             mark_accounts(connection, accounts, now)
+            mark_leads(connection, [lead_id], now)
         return lead_id, outcome
 
     def add_events(self, connection: Connection, kind: str, rows: Sequence[Mapping[str, Any]], now: int) -> Taken:
@@ -146,8 +146,8 @@ class Ledger:
         known = sorted(lead_id for lead_id in lead_ids if persons.is_known(lead_id))
         for part in parts(known):
             _touch(connection, part, now)
-        mark_leads(connection, known, now)
         mark_accounts(connection, [persons.account[lead_id] for lead_id in known], now)
+        mark_leads(connection, known, now)
 
     def merge(self, connection: Connection, lead_id: str, into: str, now: int) -> str:
         """Join a lead to another and return the id that both go by from now on; done before, it is no mistake.
@@ -167,11 +167,11 @@ class Ledger:
             return stays
         if gone == stays:
             raise CannotMerge("the two are one lead already", lead_id=lead_id)
+        mark_accounts(connection, [persons.account[gone], persons.account[stays]], now)
         merge_leads(connection, gone, stays, persons.created[stays], now)
         if _objects(connection, [gone, stays]):  # the person does, whatever id it was said of
             self.object_to_profiling(connection, stays, now)
         mark_leads(connection, [stays], now)
-        mark_accounts(connection, [persons.account[gone], persons.account[stays]], now)
         return stays
 
     def decide(
@@ -227,9 +227,9 @@ class Ledger:
         alone(connection)
         current = self.held(connection, lead_id)
         account = connection.execute(select(LEADS.c.account_id).where(LEADS.c.lead_id == current)).scalar_one_or_none()
+        mark_accounts(connection, [account], now)
         erased = erase_lead(connection, self.secret, current, now, version, answers=answers)
         (note_barred if erased.objected else note_erased)(connection)
-        mark_accounts(connection, [account], now)
         return erased
 
     def object_to_profiling(self, connection: Connection, lead_id: str, now: int) -> None:
@@ -244,13 +244,13 @@ class Ledger:
         persons = find_persons(connection, self.secret, [current])
         if not persons.is_known(current):
             insert_lead(connection, {"lead_id": current}, now)  # known by its scores alone; it must be remembered
+        mark_accounts(connection, [persons.account.get(current)], now)
         for name in self._names(connection, lead_id):
             new = LEADS.update().where(LEADS.c.lead_id == name, LEADS.c.objected_at.is_(None))
             connection.execute(new.values(objected_at=now, touched_at=now))  # told again, it is still since then
             forget_scores(connection, name)
             empty_receipts(connection, name, now)
         note_barred(connection)
-        mark_accounts(connection, [persons.account.get(current)], now)
 
     def withdraw_objection(self, connection: Connection, lead_id: str, now: int) -> None:
         """Score this lead again.
@@ -264,8 +264,8 @@ class Ledger:
         objecting = LEADS.update().where(LEADS.c.lead_id.in_([current, *others]), LEADS.c.objected_at.is_not(None))
         connection.execute(objecting.values(objected_at=None, touched_at=now))
         note_barred(connection)
-        mark_leads(connection, [current], now)
         mark_accounts(connection, [find_persons(connection, self.secret, [current]).account[current]], now)
+        mark_leads(connection, [current], now)
 
     def _names(self, connection: Connection, lead_id: str) -> list[str]:
         """Return all ids of a known person, the one that it goes by today first."""

@@ -53,7 +53,11 @@ def _noting_leads(dialect: str) -> Any:
 
 
 def mark_accounts(connection: Connection, account_ids: Iterable[str | None], now: int) -> None:
-    """Note that something changed in accounts; however often, their leads are gone through once."""
+    """Note that something changed in accounts; however often, their leads are gone through once.
+
+    Call it before the transaction marks or forgets any of these leads: whoever goes through an account holds it and
+    then marks its leads, and in the other order the two would wait for each other.
+    """
     rows = [
         {"account_id": account_id, "since": now, "generation": 0, "claimed_until": 0}
         for account_id in sorted({found for found in account_ids if found is not None})

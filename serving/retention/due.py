@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,9 @@ __all__ = ["Due", "due_leads", "due_messages", "due_receipts", "due_untold"]
 
 _STRETCH: Final = 1_000
 """Rows, or ids, that are looked at by one reading."""
+
+_FIRST: Final = (-(2**63), "")
+"""Before all leads, by when they were told of and their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +42,17 @@ class Due:
     lead_id: str
 
 
-def due_leads(database: Database, before: int, gone: Callable[[], int] = lambda: 0) -> Iterator[list[Due]]:
-    """Yield leads of which nothing was heard since a time.
-
-    Parameters
-    ----------
-    database : Database
-    before : int
-        Microseconds.
-    gone : callable
-        Returns how many of those yielded so far are gone: the others are passed over.
-    """
-    seen = 0
+def due_leads(database: Database, before: int) -> Iterator[list[Due]]:
+    """Yield leads of which nothing was heard since a time."""
+    after = _FIRST
     while True:
         with database.reading() as connection:
-            found = untouched(connection, before, seen - gone(), _STRETCH)
-            last = heard_of(connection, found)
-        seen += len(found)
-        yield [Due(one, last[one], one) for one in found if last[one] < before]
+            found = untouched(connection, before, after, _STRETCH)
+            last = heard_of(connection, [lead_id for _, lead_id in found])
+        yield [Due(one, last[one], one) for _, one in found if last[one] < before]
         if len(found) < _STRETCH:
             return
+        after = found[-1]
 
 
 def due_untold(database: Database, before: int) -> Iterator[list[Due]]:

@@ -181,7 +181,7 @@ class Forgetting:
 
         limits = self.limits
         if limits.leads is not None:
-            self._leads(limits.leads, went, counts)
+            self._leads(limits.leads, went)
         if limits.receipts is not None and limits.tried is not None:
             self._receipts(limits.receipts, went)
             self._messages(limits.receipts, limits.tried, went)
@@ -198,8 +198,8 @@ class Forgetting:
 
     # Leads ------------------------------------------------------------------------------------------------------------
 
-    def _leads(self, before: int, went: Callable[[str, int], None], counts: dict[str, int]) -> None:
-        for found in self._ours(due_leads(self._database, before, lambda: counts["leads"])):
+    def _leads(self, before: int, went: Callable[[str, int], None]) -> None:
+        for found in self._ours(due_leads(self._database, before)):
             self._erase_all("leads", found, before, went)
         for found in self._ours(due_untold(self._database, before)):
             self._erase_all("untold", found, before, went)
@@ -247,7 +247,8 @@ class Forgetting:
         ledger = Ledger(secret_of(self._settings))
         still = not_told(connection, ids) if kind == "untold" else ids
         last = heard_of(connection, still)  # anything may have been told since they were found
-        idle = [lead_id for lead_id in still if lead_id in last and last[lead_id] < before]
+        # in the order in which all lock leads' rows, not in that of their age
+        idle = sorted(lead_id for lead_id in still if lead_id in last and last[lead_id] < before)
         erased = [ledger.erase(connection, lead_id, now, version, answers=False) for lead_id in idle]
         if erased:
             note_idle_erased(connection, before)
@@ -273,7 +274,7 @@ class Forgetting:
         beside(connection)
         self._hold(connection)
         now, secret = self._now(), secret_of(self._settings)
-        for one in found:
+        for one in sorted(found, key=lambda one: one.lead_id):  # the order in which all lock leads' rows
             ours = (RECEIPTS.c.receipt_id == one.key, RECEIPTS.c.lead_id == one.lead_id)
             emptied = {
                 RECEIPTS.c.text: "",

@@ -164,10 +164,11 @@ class Database:
             return True
         with self._opened().connect() as connection:
             connection.exec_driver_sql("PRAGMA busy_timeout=0")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")  # most of the work, beside those who write
-            is_empty = not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
-            return is_empty
+            try:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")  # most of the work, beside those who write
+                return not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            finally:  # the next who gets this connection may be the writer
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
 
     def close(self) -> None:
         """Close all connections; what needs one later opens it anew."""

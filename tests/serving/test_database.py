@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -181,6 +182,24 @@ def test_a_file_that_was_replaced_is_noticed_at_once(tmp_path: Path, wrote_befor
     note(database, "after")
     with database.reading() as connection:
         assert sorted(connection.execute(select(META.c.name)).scalars()) == ["after", "other"]
+    database.close()
+
+
+def test_a_log_that_the_disk_does_not_take_leaves_nobody_without_patience(tmp_path: Path) -> None:
+    """Connections are shared: the one that looked for a moment without waiting may be the writer's next."""
+    path = tmp_path / "leadlight.db"
+    database = Database(f"sqlite:///{path}")
+    note(database, "in the log")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, before[1]))  # as if the disk were full
+    try:
+        with pytest.raises(OperationalError):
+            database.shorten_log()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5_000
+    assert database.shorten_log()
     database.close()
 
 

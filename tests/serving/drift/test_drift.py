@@ -237,6 +237,23 @@ def test_the_store_s_closed_leads_and_other_models_scores_do_not_count(
     assert 1 <= len(few.leads.scores) <= 10
 
 
+def test_leads_that_a_new_model_scored_first_stand_for_no_others(
+    url: str, database: Database, taught: TrainedModel
+) -> None:
+    """They are the oldest: a promotion would look like a change of the leads."""
+    scorer, seconds = Scorer(taught, 8), [0.0]
+    store(database, taught, matrix_of(taught, np.random.default_rng(2), 1_000))
+    stored = StoredLeads(database, lambda: scorer, seconds=lambda: seconds[0])
+    metrics = DriftMetrics(AskedLeads(), stored, FixedClock(from_micros(NOW)), seconds=lambda: seconds[0])
+    for first, told_of in ((300, {}), (950, {("stored",): 950.0})):
+        with database.writing() as connection:
+            early = SCORES.c.lead_id.in_([f"L-{number}" for number in range(first)])
+            connection.execute(update(SCORES).where(early).values(model_version=8))
+        stored.look()
+        assert told(metrics)["leadlight_drift_leads"] == told_of
+        seconds[0] += 61.0
+
+
 def test_requests_are_told_of_and_pages_are_not(serve: Callable[..., TestClient], taught: TrainedModel) -> None:
     client = serve(model=taught, version=7)
     bodies = [

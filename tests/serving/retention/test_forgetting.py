@@ -30,6 +30,7 @@ from leadlight.serving.ledger.persons import token_of
 from leadlight.serving.operate.backup import back_up
 from leadlight.serving.operate.restore import restore
 from leadlight.serving.retention.claim import LEASE
+from leadlight.serving.retention.due import due_leads
 from leadlight.serving.retention.forgetting import Forgetting, Interrupted
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import ErasureJournal
@@ -74,6 +75,16 @@ def apply(work: Forgetting) -> dict[str, int]:
     counts = work.apply()
     work.give_back(done=True)
     return counts
+
+
+def test_leads_that_were_told_at_one_time_are_each_found_once(database: Database) -> None:
+    """As an import tells them; more than are looked at by one reading."""
+    names = [f"L-{number * 7_919 % 7_500}" for number in range(7_500)]
+    times = dict.fromkeys(("created_at", "recorded_at", "attributes_at", "touched_at"), OLD)
+    with database.writing() as connection:
+        connection.execute(insert(LEADS), [{"lead_id": name, "attributes": "{}", **times} for name in names])
+    found = [one.lead_id for stretch in due_leads(database, LIMIT) for one in stretch]
+    assert sorted(found) == sorted(names)
 
 
 # Which leads go, against an obvious oracle ----------------------------------------------------------------------------
