@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
+import http.client
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
-__all__ = ["children_of", "is_running", "workers_of"]
+from waiting import wait_for
+
+__all__ = ["all_are_ready", "children_of", "is_running", "workers_of"]
+
+_ASKING = 8
+
+
+def all_are_ready(port: int, count: int) -> None:
+    """Wait until each of so many processes behind a port has said that it can score.
+
+    The system picks who answers, and one alone may answer a long row while another has not even begun to listen: so
+    many ask at once, and each process is known by the beginning of the ids that it gives to requests.
+    """
+    ready: set[str] = set()
+    with ThreadPoolExecutor(_ASKING) as clients:
+
+        def asked() -> bool:
+            ready.update(one for one in clients.map(_who_is_ready, [port] * _ASKING) if one)
+            return len(ready) >= count
+
+        wait_for(asked, 180)
+
+
+def _who_is_ready(port: int) -> str:
+    try:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            answer.read()
+    except (OSError, http.client.HTTPException):
+        return ""
+    return answer.headers["X-Request-Id"].partition("-")[0] if answer.status == 200 else ""
 
 
 def children_of(parent: int) -> dict[int, str]:

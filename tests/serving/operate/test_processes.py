@@ -24,7 +24,7 @@ from leadlight.core.errors import Unavailable
 from leadlight.core.settings import Settings
 from leadlight.serving.operate.workers import serve_with
 from models import request_body, save_champion
-from processes import is_running, workers_of
+from processes import all_are_ready, is_running, workers_of
 from waiting import wait_for
 
 LEADLIGHT = str(Path(sys.executable).with_name("leadlight"))
@@ -63,12 +63,6 @@ class Service:
     def get(self, path: str) -> int:
         with closing(self.connection()) as connection:
             return ask(connection, "GET", path)[0]
-
-    def all_are_ready(self) -> None:
-        """Wait until no worker is loading any more: the system picks one, so a row of good answers must do."""
-        row = 0
-        while row < 50:
-            row = row + 1 if self.get("/readyz") == 200 else 0
 
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -172,7 +166,7 @@ def test_a_stop_under_load_leaves_no_request_without_its_whole_answer(
     home: Path, how: signal.Signals, options: tuple[str, ...]
 ) -> None:
     with running(home, *options) as service:
-        service.all_are_ready()
+        all_are_ready(service.port, 2 if options else 1)
         hammer = Hammer(service)
         with hammer.at_work():
             wait_for(lambda: len(hammer.answered) > 100)
@@ -204,7 +198,7 @@ def test_three_workers_share_an_address_and_one_that_is_killed_is_replaced(home:
     with running(home, "--workers", "3") as service:
         wait_for(lambda: len(service.workers()) == 3)
         before = service.workers()
-        service.all_are_ready()
+        all_are_ready(service.port, 3)
         hammer = Hammer(service)
         with hammer.at_work():
             wait_for(lambda: len(hammer.answered) > 50)

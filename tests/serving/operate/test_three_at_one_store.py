@@ -20,7 +20,7 @@ from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import OUTBOX, RESCORING
 from models import save_champion
 from outboxes import SECRET
-from processes import workers_of
+from processes import all_are_ready, workers_of
 from receivers import Receiver, receiving
 from settled import check_settled, settle
 from under_load import Load, Service, ask, promote, serving
@@ -101,7 +101,8 @@ def three(request: pytest.FixtureRequest, tmp_path: Path, url: str, model: Train
                 stack.enter_context(serving(tmp_path, written=f"{place}.txt", **settings)) for place in range(3)
             ]
         made = Three(services, database, receiver)
-        wait_for(lambda: made.serve(7), 180)
+        for one in services:
+            all_are_ready(one.port, 3 // len(services))
         yield made
     database.close()
 
