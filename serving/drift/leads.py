@@ -152,12 +152,13 @@ class StoredLeads:
             asked = select(SCORES.c.lead_id).where(is_true(SCORES.c.is_open)).execution_options(yield_per=_AT_ONCE)
             chosen: list[str] = []
             mask = 0
-            for lead_id in connection.execute(asked).scalars():
-                if not hash(lead_id) & mask:
-                    chosen.append(lead_id)
-                    if len(chosen) > self._most:
-                        mask = 2 * mask + 1
-                        chosen = [one for one in chosen if not hash(one) & mask]
+            with connection.execute(asked) as found:  # closed also where the database breaks off in the middle
+                for lead_id in found.scalars():
+                    if not hash(lead_id) & mask:
+                        chosen.append(lead_id)
+                        if len(chosen) > self._most:
+                            mask = 2 * mask + 1
+                            chosen = [one for one in chosen if not hash(one) & mask]
             scores: list[int] = []
             rows: list[NDArray[np.float64]] = []
             for part in parts(chosen):

@@ -45,9 +45,10 @@ def answers_naming(connection: Connection, names: Collection[str], since: int | 
             found[name] = list(connection.execute(asked).scalars())
         return found
     everything = select(table.key, table.answer).where(*recent).execution_options(yield_per=_AT_ONCE)
-    for key, answer in connection.execute(everything):
-        for text in spelled.keys() & set(_STRINGS.findall(answer)):
-            found[spelled[text]].append(key)
+    with connection.execute(everything) as answers:  # closed also where the database breaks off in the middle
+        for key, answer in answers:
+            for text in spelled.keys() & set(_STRINGS.findall(answer)):
+                found[spelled[text]].append(key)
     return found
 
 
