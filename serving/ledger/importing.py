@@ -26,7 +26,7 @@ from leadlight.core.history import TABLES, History
 from leadlight.core.privacy import personal_reason
 from leadlight.features.encode import micros_of, positions_of
 from leadlight.serving.ledger.facts import Facts, remember, write_facts
-from leadlight.serving.ledger.jobs import run_jobs
+from leadlight.serving.ledger.jobs import run_job
 from leadlight.serving.ledger.persons import Persons, beside, find_persons, token_of
 from leadlight.serving.ledger.stale import TIME_PASSED, mark_accounts, mark_leads
 from leadlight.serving.ledger.versions import EVENT_KINDS
@@ -201,10 +201,7 @@ class _Import:
         all_rows = int(self.rows_before[-1])
         for first, after in self._cuts(begun):
             part = self._part(first, after)  # outside the transaction: others may write meanwhile
-            [done] = run_jobs(self.database, [partial(self._take, part=part)])
-            if isinstance(done, BaseException):
-                raise done
-            counts.add(done)
+            counts.add(run_job(self.database, partial(self._take, part=part)))
             progress(int(self.rows_before[after]), all_rows)
             if self.database.is_sqlite:
                 time.sleep(_PAUSE)

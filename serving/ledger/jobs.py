@@ -10,17 +10,31 @@ from sqlalchemy.exc import DBAPIError
 
 from leadlight.serving.store.database import Database
 
-__all__ = ["Job", "run_jobs"]
+__all__ = ["Job", "run_job", "run_jobs"]
 
 Job = Callable[[Connection], Any]
 
 _ATTEMPTS: Final = 4
-_PASSING: Final = ("23505", "40001", "40P01")
+_PASSING: Final = ("23505", "40001", "40P01", "55P03")
 """PostgreSQL's words for: somebody else was quicker, or we stood in each other's way. Again, and it works."""
 
 
-def run_jobs(database: Database, jobs: Sequence[Job]) -> list[Any]:
-    """Run jobs in one transaction.
+def run_job(database: Database, job: Job, *, attempts: int = _ATTEMPTS) -> Any:
+    """Run one job in a transaction of its own and return its result.
+
+    Raises
+    ------
+    Exception
+        Whatever the job ended with; also as `run_jobs`.
+    """
+    [done] = run_jobs(database, [job], attempts=attempts)
+    if isinstance(done, Exception):
+        raise done
+    return done
+
+
+def run_jobs(database: Database, jobs: Sequence[Job], *, attempts: int = _ATTEMPTS) -> list[Any]:
+    """Run jobs in one transaction; one that others stood in the way of is tried again, so many times in all.
 
     Returns
     -------
@@ -34,13 +48,13 @@ def run_jobs(database: Database, jobs: Sequence[Job]) -> list[Any]:
     """
     results: list[Any] = [None] * len(jobs)
     left = list(range(len(jobs)))
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(attempts):
         again: list[int] = []
         done: dict[int, Any] = {}
         with database.writing() as connection:
             for place in left:
                 done[place] = _run(connection, jobs[place])
-                if _is_passing(done[place]) and attempt < _ATTEMPTS - 1:
+                if _is_passing(done[place]) and attempt < attempts - 1:
                     again.append(place)
         for place, result in done.items():
             results[place] = result

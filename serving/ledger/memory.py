@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from leadlight.core.secret import secret_of
 from leadlight.core.settings import Settings
 from leadlight.serving.ledger.barred import Barred
-from leadlight.serving.ledger.jobs import Job, run_jobs
+from leadlight.serving.ledger.jobs import Job, run_job, run_jobs
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import JOURNAL_FILE, ErasureJournal
@@ -84,10 +84,7 @@ class Memory:
         sqlalchemy.exc.SQLAlchemyError, OSError
             If the database does not answer.
         """
-        [done] = run_jobs(self.database, [job])
-        if isinstance(done, Exception):
-            raise done
-        return done
+        return run_job(self.database, job)
 
     def read(self, act: Callable[[Connection], Any]) -> Any:
         """Do something that only reads; it may wait for the database, so it belongs into a thread."""

@@ -35,6 +35,7 @@ __all__ = [
     "claim_leads",
     "finish_accounts",
     "finish_leads",
+    "give_way",
     "held",
     "note_version",
     "postpone",
@@ -47,6 +48,8 @@ LEASE: Final = 30_000_000
 
 _COMMITTED: Final = 2_000_000
 """By when a change that was told is committed, microseconds: a score of that time may have been made without it."""
+
+_PATIENCE_MILLISECONDS: Final = 100
 
 _VERSION: Final = "version_to_score_by"
 
@@ -73,6 +76,16 @@ class Claims:
     def names(self) -> list[str]:
         """What was claimed, in the one order in which rows are locked."""
         return sorted(self.generations)
+
+
+def give_way(connection: Connection) -> None:
+    """Wait only shortly for rows that others hold, until the end of the transaction; SQLite has one writer anyway.
+
+    Those who tell of many leads at once lock them in any order. PostgreSQL would look only after a second whether two
+    wait for each other, and all that tell would wait with them.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_PATIENCE_MILLISECONDS}")
 
 
 def claim_leads(connection: Connection, most: int, now: int, clock: int) -> Claims:

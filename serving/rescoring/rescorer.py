@@ -8,11 +8,13 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Final
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from leadlight.core.clock import DAY, Clock, to_micros
 from leadlight.serving.champion import Champion
 from leadlight.serving.ledger.idempotency import forget_old_keys
+from leadlight.serving.ledger.jobs import run_job
 from leadlight.serving.ledger.reading import Known, ahead_of, read_known
 from leadlight.serving.rescoring import claims as lists
 from leadlight.serving.rescoring.metrics import RescoringMetrics
@@ -26,6 +28,9 @@ __all__ = ["Rescorer"]
 
 _AT_ONCE: Final = 256
 """Leads that are claimed, scored and written together."""
+
+_ATTEMPTS: Final = 50
+"""How often it tries to write scores while others hold a lead of them; each time it gives way to them for a moment."""
 
 _ACCOUNTS_AT_ONCE: Final = 8
 _SWEPT: Final = 2_000
@@ -149,13 +154,17 @@ class Rescorer:
             ahead = ahead_of(connection, claimed.names, as_of)
             fresh, failed = self._scored(scorer, known, as_of)
             news = self._teller.prepare(connection, scorer, fresh, self._now()) if self._teller else []
-        with self._database.writing() as connection:
+
+        def write(connection: Connection) -> int:
+            lists.give_way(connection)
             still = lists.held(connection, claimed)
             write_scores(connection, scorer, [one for one in fresh if one.lead_id in still])
             told = self._teller.tell(connection, news, still, self._now()) if self._teller else 0
             lists.postpone(connection, claimed, failed, self._machine() + _LEFT_ALONE)
             lists.finish_leads(connection, claimed, ahead)
-        if told:
+            return told
+
+        if run_job(self._database, write, attempts=_ATTEMPTS):
             self._told()
         return True
 

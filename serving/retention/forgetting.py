@@ -19,7 +19,7 @@ from leadlight.core.settings import Settings
 from leadlight.serving.ledger.answers import answers_naming, forget_answers
 from leadlight.serving.ledger.erasing import Erased
 from leadlight.serving.ledger.idle import heard_of, names_today, not_told, note_idle_erased
-from leadlight.serving.ledger.jobs import run_jobs
+from leadlight.serving.ledger.jobs import run_job
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.ledger.persons import alone, alone_at_once, beside, token_of
 from leadlight.serving.retention.claim import LEASE, claim, give_back, hold
@@ -333,7 +333,4 @@ class Forgetting:
         self._held_at = now
 
     def _write(self, job: Callable[[Connection], Any]) -> Any:
-        [done] = run_jobs(self._database, [job])
-        if isinstance(done, Exception):
-            raise done
-        return done
+        return run_job(self._database, job)

@@ -11,9 +11,19 @@ from sqlalchemy import Connection, insert, select, text
 
 from databases import database_url
 from leadlight.core.clock import DAY
+from leadlight.serving.ledger.jobs import run_job
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.ledger.stale import mark_leads
-from leadlight.serving.rescoring.claims import Claims, claim_accounts, finish_accounts, held, put_account_on_list
+from leadlight.serving.rescoring.claims import (
+    Claims,
+    claim_accounts,
+    claim_leads,
+    finish_accounts,
+    finish_leads,
+    give_way,
+    held,
+    put_account_on_list,
+)
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import first_id
 from leadlight.serving.store.schema import SCORES
@@ -71,6 +81,37 @@ def test_who_changes_a_lead_waits_for_who_lists_its_account_and_never_the_other_
             put_account_on_list(connection, "A", NOW)
             finish_accounts(connection, claimed)
         changing.result(60)
+
+
+def test_who_scores_gives_way_to_those_who_tell_of_many_leads_in_any_order(database: Database) -> None:
+    with database.writing() as connection:
+        for lead_id in ("L-1", "L-2"):
+            LEDGER.put_lead(connection, {"lead_id": lead_id}, NOW)
+    with database.writing() as connection:
+        claimed = claim_leads(connection, 8, NOW, NOW)
+    seen = []
+
+    def write(connection: Connection) -> None:
+        give_way(connection)
+        seen.append(held(connection, claimed))
+        finish_leads(connection, claimed, {})
+
+    with ThreadPoolExecutor(1) as other:
+        with database.writing() as connection:
+            mark_leads(connection, ["L-2"], NOW)
+            writing = other.submit(run_job, database, write, attempts=1_000)
+            wait_for(lambda: _waits(database))
+            mark_leads(connection, ["L-1"], NOW)
+        writing.result(60)
+    assert seen == [{"L-1", "L-2"}]
+    assert _deadlocks(database) == 0
+
+
+def _deadlocks(database: Database) -> int:
+    with database.reading() as connection:
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        asked = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        return int(connection.execute(text(asked)).scalar_one())
 
 
 def test_retention_waits_for_who_writes_scores_and_never_the_other_way_too(database: Database, tmp_path: Path) -> None:
