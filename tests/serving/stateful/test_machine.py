@@ -572,7 +572,7 @@ LONG = settings(
     database=None,
     print_blob=False,
 )
-SHORT = settings(LONG, max_examples=7, stateful_step_count=25, derandomize=True)
+SHORT = settings(LONG, max_examples=4, stateful_step_count=25, derandomize=True)
 
 
 def test_services_remember_what_a_model_does(services: TwoServices) -> None:
