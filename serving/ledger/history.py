@@ -235,10 +235,11 @@ class _Reading:
         self, asked: Select[Any], columns: tuple[str, ...], table: str = "leads"
     ) -> Iterator[dict[str, pa.Array]]:
         """Yield what a question finds in parts, by column."""
-        result = self.connection.execution_options(stream_results=True, yield_per=_AT_ONCE).execute(asked)
-        for rows in result.partitions():
-            cells = zip(*rows, strict=True)
-            yield {name: _array(name, list(column), table) for name, column in zip(columns, cells, strict=True)}
+        streamed = asked.execution_options(stream_results=True, yield_per=_AT_ONCE)
+        with self.connection.execute(streamed) as result:  # closed also where what was found can't be read
+            for rows in result.partitions():
+                cells = zip(*rows, strict=True)
+                yield {name: _array(name, list(column), table) for name, column in zip(columns, cells, strict=True)}
 
     # Attributes -------------------------------------------------------------------------------------------------------
 

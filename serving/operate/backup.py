@@ -158,8 +158,9 @@ def _write_models(archive: ArchiveWriter, settings: Settings) -> None:
 def _write_table(archive: ArchiveWriter, connection: Connection, table: Table) -> TableMember:
     columns = tuple(column.name for column in table.columns)
     rows = 0
-    streamed = connection.execution_options(yield_per=_AT_ONCE).execute(select(table))
+    asked = select(table).execution_options(yield_per=_AT_ONCE)
     with (
+        connection.execute(asked) as streamed,  # closed also where the disk is full in the middle
         archive.member(f"tables/{table.name}.jsonl.gz") as member,
         gzip.GzipFile("", "wb", _LEVEL, cast(BinaryIO, member), mtime=0) as packed,
     ):
