@@ -22,7 +22,17 @@ from leadlight.serving.store.receipt_table import insert_receipts
 from leadlight.serving.store.schema import SCORES
 from leadlight.serving.store.sql import any_of, is_true, parts, row_dicts
 
-__all__ = ["BadCursor", "Filters", "Shown", "find_page", "find_stretch", "give_receipts", "read_scores", "shown_before"]
+__all__ = [
+    "BadCursor",
+    "Filters",
+    "Shown",
+    "find_page",
+    "find_stretch",
+    "give_receipts",
+    "read_scores",
+    "shown_before",
+    "still_there",
+]
 
 Row = Mapping[str, Any]
 
@@ -195,7 +205,7 @@ def give_receipts(
     if stale:
         _score_anew(connection, scorer, stale, now)
         current = _held(connection, list(current))
-    kept = [now_ for row in rows if (now_ := current.get(row["lead_id"])) and now_["owner_id"] == row["owner_id"]]
+    kept = _with_same_owner(rows, current)
     answers = _in_words(scorer, kept, language, reasons)
     new = {row["lead_id"]: ids.next() for row in kept if row["receipt_id"] is None}
     slips = [scorer.slip(answer, new[answer.lead_id], now) for answer in answers if answer.lead_id in new]
@@ -205,6 +215,16 @@ def give_receipts(
     return [
         Shown(row, answer, row["receipt_id"] or new[row["lead_id"]]) for row, answer in zip(kept, answers, strict=True)
     ]
+
+
+def still_there(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """Return scores as they are now; who was erased, or objected, or went to another owner since is left out."""
+    return _with_same_owner(rows, read_scores(connection, [row["lead_id"] for row in rows]))
+
+
+def _with_same_owner(rows: Sequence[Row], current: Mapping[str, Row]) -> list[Row]:
+    there = [(row, current[row["lead_id"]]) for row in rows if row["lead_id"] in current]
+    return [now for before, now in there if now["owner_id"] == before["owner_id"]]
 
 
 def shown_before(scorer: Scorer, rows: Sequence[Row], *, language: str, reasons: int | None) -> list[Shown] | None:

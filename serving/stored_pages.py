@@ -40,7 +40,15 @@ from leadlight.serving.pages_data import (
     QueueRow,
 )
 from leadlight.serving.scorer import Scorer
-from leadlight.serving.showing import Filters, Shown, find_stretch, give_receipts, read_scores
+from leadlight.serving.showing import (
+    Filters,
+    Shown,
+    find_stretch,
+    give_receipts,
+    read_scores,
+    shown_before,
+    still_there,
+)
 from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.schema import DECISIONS, LEADS, SCORES
 from leadlight.serving.store.sql import is_true
@@ -203,15 +211,24 @@ class StoredPages:
     def _show(
         self, scorer: Scorer, rows: Sequence[Mapping[str, Any]], now: int, language: str
     ) -> tuple[list[Shown], dict[str, dict[str, Any]]]:
-        """Return scores in words with their receipts, and the leads' attributes by id."""
+        """Return scores in words with their receipts, and leads' attributes by id; only new receipts are written."""
+
+        def read(connection: Connection) -> tuple[list[Shown] | None, dict[str, dict[str, Any]]]:
+            before = shown_before(scorer, still_there(connection, rows), language=language, reasons=None)
+            return before, self._attributes(connection, before or (), now)
 
         def write(connection: Connection) -> tuple[list[Shown], dict[str, dict[str, Any]]]:
             given = give_receipts(connection, scorer, rows, self._desk.ids, now, language=language, reasons=None)
-            return given, read_attributes(connection, [one.answer.lead_id for one in given], now + 1)
+            return given, self._attributes(connection, given, now)
 
-        shown: tuple[list[Shown], dict[str, dict[str, Any]]] = self._desk.memory.write_here(write)
-        self._desk.metrics.scored(scorer, [one.answer for one in shown[0]])
-        return shown
+        shown, attributes = self._desk.memory.read(read)
+        if shown is None:
+            shown, attributes = self._desk.memory.write_here(write)
+        self._desk.metrics.scored(scorer, [one.answer for one in shown])
+        return shown, attributes
+
+    def _attributes(self, connection: Connection, shown: Sequence[Shown], now: int) -> dict[str, dict[str, Any]]:
+        return read_attributes(connection, [one.answer.lead_id for one in shown], now + 1)
 
     def _counts(self, connection: Connection, scorer: Scorer, own: str | None, whole: int | None) -> _Counted:
         """Return counts that are seconds old at most, and never contradict a list of ``whole`` leads."""

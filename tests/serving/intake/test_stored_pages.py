@@ -63,6 +63,20 @@ def in_order(crm: TestClient, **wanted: Any) -> list[Any]:
 # --- the queue
 
 
+def test_what_was_shown_before_is_shown_while_somebody_else_writes(crm: TestClient, url: str) -> None:
+    put(crm)
+    settle(crm)
+    addresses = ("/leads", "/leads/L-1", "/v1/leads", "/v1/leads/L-1")
+    before = [crm.get(address).status_code for address in addresses]
+    receipts = count(crm, RECEIPTS)
+    other = Database(url)
+    with other.writing() as connection:
+        connection.execute(select(SCORES).with_for_update()).all()
+        assert [crm.get(address).status_code for address in addresses] == before == [200] * 4
+    other.close()
+    assert count(crm, RECEIPTS) == receipts == 1
+
+
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_an_empty_store_says_how_to_fill_it(crm: TestClient, language: str) -> None:
     page = crm.get("/leads", params={"lang": language})
