@@ -79,13 +79,7 @@ def _apply(forgetting: Forgetting) -> dict[str, int]:
             screen.note("Another process is at it; waiting until it is done or, if it was killed, its time is up ...")
         waiting = True
         time.sleep(_ASK_AGAIN)
-    done = False
-    try:
-        counts = forgetting.apply()
-        done = True
-    finally:
-        forgetting.give_back(done=done)
-    return counts
+    return forgetting.apply()
 
 
 def _show(title: str, found: dict[str, Kind]) -> None:

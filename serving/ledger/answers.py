@@ -38,9 +38,7 @@ def answers_naming(connection: Connection, names: Collection[str], since: int | 
     spelled = {written(name).decode(): name for name in names}
     if len(names) <= _FEW:
         for text, name in spelled.items():
-            named = (
-                func.replace(table.answer, text, "") != table.answer
-            )  # to SQLite's LIKE "L-1" and "l-1" are the same
+            named = func.replace(table.answer, text, "") != table.answer  # SQLite's LIKE takes l-1 for L-1
             asked = select(table.key).where(named, *recent)
             found[name] = list(connection.execute(asked).scalars())
         return found

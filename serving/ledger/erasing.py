@@ -7,7 +7,7 @@ itself, so that a late message can't bring the person back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -32,7 +32,7 @@ from leadlight.serving.store.schema import (
 )
 from leadlight.serving.store.sql import any_of, upsert
 
-__all__ = ["Erased", "empty_receipts", "erase_by_tokens", "erase_lead", "forget_scores", "names_of"]
+__all__ = ["Erased", "empty_receipts", "erase_by_tokens", "erase_lead", "forget_scores", "names_of", "objects"]
 
 _TELLING: Final[tuple[Table, ...]] = (
     RESCORING,  # first: whoever scores the lead at this moment holds its row here, or finds that it is gone
@@ -47,8 +47,8 @@ _TELLING: Final[tuple[Table, ...]] = (
 )
 """Tables whose rows tell of a lead by its id."""
 
-
 _MERGED_INTO: Final = select(LEADS.c.lead_id).where(any_of(LEADS.c.merged_into, "values"))
+_OBJECTING: Final = select(LEADS.c.lead_id).where(any_of(LEADS.c.lead_id, "values"), LEADS.c.objected_at.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,11 @@ def names_of(connection: Connection, lead_id: str) -> list[str]:
     return names
 
 
+def objects(connection: Connection, lead_ids: Sequence[str]) -> bool:
+    """Return whether the person objects to profiling under any of these ids."""
+    return connection.execute(_OBJECTING, {"values": lead_ids}).first() is not None
+
+
 def erase_lead(
     connection: Connection, secret: bytes, lead_id: str, now: int, version: int, *, answers: bool = True
 ) -> Erased:
@@ -107,8 +112,7 @@ def erase_lead(
     rows = receipts = 0
     tokens = []
     names = names_of(connection, lead_id)
-    objects = select(LEADS.c.lead_id).where(LEADS.c.lead_id.in_(names), LEADS.c.objected_at.is_not(None)).limit(1)
-    objected = connection.execute(objects).first() is not None
+    objected = objects(connection, names)
     for name in names:
         token = token_of(secret, name)
         tokens.append(token)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.ledger.barred import note_barred, note_erased
-from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores, names_of
+from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores, names_of, objects
 from leadlight.serving.ledger.leads import Outcome, insert_lead, put_lead
 from leadlight.serving.ledger.merging import merge_leads
 from leadlight.serving.ledger.persons import Persons, alone, beside, find_persons
@@ -169,7 +169,7 @@ class Ledger:
             raise CannotMerge("the two are one lead already", lead_id=lead_id)
         mark_accounts(connection, [persons.account[gone], persons.account[stays]], now)
         merge_leads(connection, gone, stays, persons.created[stays], now)
-        if _objects(connection, [gone, stays]):  # the person does, whatever id it was said of
+        if objects(connection, [gone, stays]):  # the person does, whatever id it was said of
             self.object_to_profiling(connection, stays, now)
         mark_leads(connection, [stays], now)
         return stays
@@ -323,11 +323,6 @@ class Ledger:
 def _touch(connection: Connection, lead_ids: Sequence[str], now: int) -> None:
     """Note that something was told of leads."""
     connection.execute(_TOUCHED, {"values": list(lead_ids), "told_at": now})
-
-
-def _objects(connection: Connection, lead_ids: Sequence[str]) -> bool:
-    asked = select(LEADS.c.lead_id).where(LEADS.c.lead_id.in_(lead_ids), LEADS.c.objected_at.is_not(None))
-    return connection.execute(asked).first() is not None
 
 
 def _refuse_erased(persons: Persons, lead_id: str) -> None:

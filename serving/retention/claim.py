@@ -89,8 +89,7 @@ def _locked(connection: Connection) -> Turn:
     """Read whose turn it is, and let nobody else change that until the end of the transaction."""
     new = upsert(connection.dialect.name, META).on_conflict_do_nothing(index_elements=["name"])
     connection.execute(new, [{"name": _NAME, "value": json.dumps(asdict(Turn()))}])
-    if connection.dialect.name != "sqlite":  # which has one writer at a time
-        connection.execute(select(META.c.value).where(META.c.name == _NAME).with_for_update())
+    connection.execute(select(META.c.value).where(META.c.name == _NAME).with_for_update())  # void on SQLite: one writes
     return read_turn(connection)
 
 

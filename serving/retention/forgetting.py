@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from secrets import token_hex
 from threading import Event
 from typing import Any, Final
@@ -159,7 +158,7 @@ class Forgetting:
         self._write(lambda connection: give_back(connection, self._name, at))
 
     def apply(self, told: Callable[[str, int], object] = lambda _kind, _count: None) -> dict[str, int]:
-        """Erase what is due, which must have been claimed; return how many of each kind.
+        """Erase what is due, which must have been claimed; return how many of each kind. The claim ends with it.
 
         Parameters
         ----------
@@ -173,6 +172,15 @@ class Forgetting:
         sqlalchemy.exc.SQLAlchemyError, OSError
             If the database does not answer, or the disk does not take the journal; the same.
         """
+        done = False
+        try:
+            counts = self._apply(told)
+            done = True
+        finally:
+            self.give_back(done=done)
+        return counts
+
+    def _apply(self, told: Callable[[str, int], object]) -> dict[str, int]:
         counts = dict.fromkeys(KINDS, 0)
 
         def went(kind: str, more: int) -> None:
@@ -220,12 +228,13 @@ class Forgetting:
 
     def _when_nobody_tells(self, job: Callable[..., list[Erased] | None]) -> list[Erased]:
         """Erase where that holds up nobody; where there is always somebody at it, wait for a turn all the same."""
-        for tries in count():
-            erased: list[Erased] | None = self._write(partial(job, patient=tries >= _TRIES))
+        for _ in range(_TRIES):
+            erased: list[Erased] | None = self._write(partial(job, patient=False))
             if erased is not None:
                 return erased
             self._pause(_BUSY)
-        raise Interrupted  # never: `count` has no end
+        waited: list[Erased] = self._write(partial(job, patient=True))
+        return waited
 
     def _erase(
         self,

@@ -101,14 +101,10 @@ class Retention:
         self.metrics.saw(turn.done)
         if not turn.is_due(started, self._machine()) or not self._forgetting.claim(started):
             return False
-        finished = False
         try:
             counts = self._forgetting.apply(self.metrics.erased)
-            finished = True
         except Interrupted:
             return False
-        finally:
-            self._forgetting.give_back(done=finished)
         self.metrics.saw(self._machine())
         if any(counts.values()):
             _log.info("%d leads and %d receipts were kept long enough and erased", *_said(counts))
