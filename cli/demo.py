@@ -87,14 +87,16 @@ def demo(
 def _refuse_others(setting: Settings, simulated: Simulated) -> None:
     """Refuse to mix a company into a store that holds another's leads, whose ids are the same; nothing is written."""
     from leadlight.cli.store import opened
-    from leadlight.serving.ledger.importing import holds_others
+    from leadlight.serving.ledger.importing import is_empty, was_taken
     from leadlight.training.simulate import write
 
-    with tempfile.TemporaryDirectory() as scratch:
-        write(simulated, Path(scratch))
-        history = read_history(Path(scratch), None)
     with opened(setting) as database, database.reading() as connection:
-        if holds_others(connection, history):
+        if is_empty(connection):
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            write(simulated, Path(scratch))
+            history = read_history(Path(scratch), None)
+        if not was_taken(connection, history):
             raise UsageError(
                 f"{setting.home_path} holds the leads of another company, for example of a demo with another --seed or "
                 "--leads. Name another folder with --dir, or delete this one."

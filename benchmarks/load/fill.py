@@ -1,4 +1,4 @@
-"""A store filled as a company fills its own: a history is imported, then the service scores every open lead."""
+"""A store filled as a company fills its own: `leadlight import`, then the service scores every open lead."""
 
 from __future__ import annotations
 
@@ -65,11 +65,12 @@ def home_for(folder: Path, model: Path) -> Path:
     return folder
 
 
-def filled(history: Path, home: Path, url: str, as_of: int, tell: Callable[[str], None]) -> None:
+def filled(history: Path, home: Path, url: str, tell: Callable[[str], None]) -> None:
     """Import a folder's history."""
-    command = [sys.executable, "-m", "benchmarks.load.importing", str(history), str(home), url, str(as_of)]
+    command = [Path(sys.executable).with_name("leadlight"), "import", "--data", history]
+    environment = {"LEADLIGHT_HOME": str(home), "LEADLIGHT_DATABASE_URL": url}
     began = time.perf_counter()
-    with running(command, log=home / "import.log") as child:
+    with running(command, log=home / "import.log", environment=environment) as child:
         child.finish()
     tell(f"imported in {time.perf_counter() - began:.1f} s")
 

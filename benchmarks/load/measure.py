@@ -45,7 +45,7 @@ def stores(
             home = home_for(scratch / kind, folder / "lightgbm")
             url = stack.enter_context(database(kind, home))
             tell(f"filling {kind}")
-            filled(folder / "history", home, url, as_of, tell)
+            filled(folder / "history", home, url, tell)
             found[kind] = stack.enter_context(serving(home, url, as_of))
             found[kind].settle()
             tell(f"{kind}: all open leads are scored")

@@ -34,7 +34,7 @@ from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import ERASURES, LEADS, META
 from leadlight.serving.store.sql import insert_many, parts
 
-__all__ = ["Counts", "holds_others", "import_history"]
+__all__ = ["Counts", "import_history", "is_empty", "was_taken"]
 
 Row = dict[str, Any]
 Ints = NDArray[np.int64]
@@ -132,11 +132,14 @@ def import_history(
     return _Import(database, secret, history, now).run(progress)
 
 
-def holds_others(connection: Connection, history: History) -> bool:
-    """Return whether the store holds leads, but this history was never taken in."""
-    mark = select(META.c.value).where(META.c.name == _mark_of(history))
-    empty = connection.execute(select(LEADS.c.lead_id).limit(1)).first() is None
-    return not empty and connection.execute(mark).first() is None
+def is_empty(connection: Connection) -> bool:
+    """Return whether the store holds no lead."""
+    return connection.execute(select(LEADS.c.lead_id).limit(1)).first() is None
+
+
+def was_taken(connection: Connection, history: History) -> bool:
+    """Return whether this history was taken in, as a whole or in part."""
+    return connection.execute(select(META.c.value).where(META.c.name == _mark_of(history))).first() is not None
 
 
 def _mark_of(history: History) -> str:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from own_postgres import free_port
 from waiting import wait_for
 
 LEAD = {
@@ -28,12 +28,6 @@ LEAD = {
     "stage_changes": [{"stage": "engaged", "occurred_at": "2025-11-02T10:00:00Z"}],
     "as_of": "2025-12-31T08:00:00Z",
 }
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def ask(url, body=None, **headers):
