@@ -28,8 +28,9 @@ demo: $(READY) ## simulate a company, train, promote, score, print the ranking, 
 	$(BIN)/leadlight demo --dir demo
 
 # By file: some files tell one story from test to test, and since pytest 9.2 xdist's groups are silently void (its #1386).
+# One process more than two cores have: a third of the time a test waits for a process, a disk or a clock.
 test: $(READY) ## run all tests (what was skipped, and why, is printed at the end)
-	$(BIN)/pytest -n 2 --dist loadfile -m 'not proof'
+	$(BIN)/pytest -n 3 --dist loadfile -m 'not proof'
 
 proof: $(READY) ## run the long proofs: large sizes, long loads
 	$(BIN)/pytest -m proof
