@@ -7,14 +7,14 @@ of their ids, so that busy leads are not preferred. What pages show is not count
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from leadlight.core.clock import DAY
 from leadlight.serving.rescoring.scoring import unpacked
@@ -149,16 +149,7 @@ class StoredLeads:
         if same and self._seconds() < self._next:
             return
         with self._database.reading() as connection:
-            asked = select(SCORES.c.lead_id).where(is_true(SCORES.c.is_open)).execution_options(yield_per=_AT_ONCE)
-            chosen: list[str] = []
-            mask = 0
-            with connection.execute(asked) as found:  # closed also where the database breaks off in the middle
-                for lead_id in found.scalars():
-                    if not hash(lead_id) & mask:
-                        chosen.append(lead_id)
-                        if len(chosen) > self._most:
-                            mask = 2 * mask + 1
-                            chosen = [one for one in chosen if not hash(one) & mask]
+            chosen = self._chosen(connection)
             scores: list[int] = []
             rows: list[NDArray[np.float64]] = []
             for part in parts(chosen):
@@ -171,3 +162,24 @@ class StoredLeads:
         scored = len(rows) >= _NEARLY_ALL * len(chosen)
         self.leads = Leads.of(scorer, scores, rows) if scored else Leads.of(scorer, [], [])
         self._next = self._seconds() + (_EVERY if scored else _AGAIN)
+
+    def _chosen(self, connection: Connection) -> list[str]:
+        """Return a fair sample of the open leads."""
+        chosen: list[str] = []
+        mask = 0
+        for lead_id in _open_leads(connection):
+            if not hash(lead_id) & mask:
+                chosen.append(lead_id)
+                if len(chosen) > self._most:
+                    mask = 2 * mask + 1
+                    chosen = [one for one in chosen if not hash(one) & mask]
+        return chosen
+
+
+def _open_leads(connection: Connection) -> Iterator[str]:
+    """Yield the ids of all open leads, page by page: a cursor would stay open where the database breaks off."""
+    page = [""]
+    while page:
+        asked = select(SCORES.c.lead_id).where(is_true(SCORES.c.is_open), SCORES.c.lead_id > page[-1])
+        page = list(connection.execute(asked.order_by(SCORES.c.lead_id).limit(_AT_ONCE)).scalars())
+        yield from page

@@ -18,6 +18,7 @@ from leadlight.core import artifact
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import DAY, FixedClock, from_micros
 from leadlight.core.stability import Spread, chance_limit, stability_index
+from leadlight.serving.drift import leads
 from leadlight.serving.drift.leads import AskedLeads, StoredLeads
 from leadlight.serving.drift.metrics import ENOUGH, DriftMetrics
 from leadlight.serving.scorer import Scorer
@@ -237,6 +238,19 @@ def test_the_store_s_closed_leads_and_other_models_scores_do_not_count(
     few.look()
     assert few.leads is not None
     assert 1 <= len(few.leads.scores) <= 10
+
+
+def test_each_lead_is_read_once_however_many_are_read_at_once(
+    database: Database, taught: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leads, "_AT_ONCE", 7)
+    scorer = Scorer(taught, 7)
+    matrix = matrix_of(taught, np.random.default_rng(2), 30)
+    store(database, taught, matrix)
+    stored = StoredLeads(database, lambda: scorer)
+    stored.look()
+    assert stored.leads is not None
+    assert sorted(row.tobytes() for row in stored.leads.matrix) == sorted(row.tobytes() for row in matrix)
 
 
 def test_leads_that_a_new_model_scored_first_stand_for_no_others(
