@@ -105,7 +105,7 @@ def create_app(
     rescorer = Rescorer(database, champion, clock, teller=teller, told=outbox.notify)
     metrics.register(rescorer.metrics)
     memory = Memory(settings, database, rescorer.wake)
-    receipts = ReceiptTable(database, memory.barred.kept_as)
+    receipts = ReceiptTable(database, memory.barred)
     keeper = store or ReceiptKeeper(receipts, Spool(settings.home_path / SPOOL_FILE))
     desk = Desk(settings, clock, champion, keeper, ids, metrics, memory)
     door = Door(settings, KeyTable(database), wall or SystemClock())

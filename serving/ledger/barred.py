@@ -10,8 +10,9 @@ from typing import Final, Literal
 
 from sqlalchemy import BigInteger, Connection, Text, cast, func, select
 
-from leadlight.serving.ledger.persons import beside, token_of
+from leadlight.serving.ledger.persons import BESIDE, beside, token_of
 from leadlight.serving.store.database import Database
+from leadlight.serving.store.one_go import Statement
 from leadlight.serving.store.schema import ERASURES, LEADS, META
 from leadlight.serving.store.sql import parts, upsert
 
@@ -103,6 +104,23 @@ class Barred:
             for lead_id, why in found.items()
             if why is not None
         }
+
+    def none_of(self, lead_ids: Iterable[str]) -> tuple[list[Statement], Statement] | None:
+        """Return what to run first and then a condition that holds only if none of some leads is barred.
+
+        None where one is, or nothing was looked up yet. It takes no look before the statement that has the condition:
+        what is known here must be what the store says then.
+        """
+        seen = self._seen  # before the leads are looked for: what comes to be known in between makes the condition fail
+        if seen is None or any(self.why(lead_id) is not None for lead_id in lead_ids):
+            return None
+        sqlite = self._database.is_sqlite
+        mark = "?" if sqlite else "%s"
+        names = (_BARRED, _ERASED)
+        same = " AND ".join(
+            f"COALESCE((SELECT value FROM {META.name} WHERE name = '{name}'), '') = {mark}" for name in names
+        )
+        return [] if sqlite else [(BESIDE, ())], (same, tuple(seen.get(name, "") for name in names))
 
     def _look_up(self, connection: Connection, lead_ids: list[str]) -> dict[str, _Why]:
         """Ask the database of these alone: a writer must not wait until all are read."""

@@ -11,11 +11,14 @@ from leadlight.core.secret import keyed
 from leadlight.serving.store.schema import ERASURES, LEADS
 from leadlight.serving.store.sql import any_of, parts
 
-__all__ = ["Persons", "alone", "alone_at_once", "beside", "find_persons", "token_of"]
+__all__ = ["BESIDE", "Persons", "alone", "alone_at_once", "beside", "find_persons", "token_of"]
 
 _PURPOSE: Final = "erasure"
 _LOCK: Final = 0x1EAD12
 """Of PostgreSQL's advisory lock on who is who."""
+
+BESIDE: Final = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
+"""What `beside` says to PostgreSQL."""
 
 
 _ERASED: Final = select(ERASURES.c.token).where(any_of(ERASURES.c.token, "values"))
@@ -64,7 +67,7 @@ def beside(connection: Connection) -> None:
     Else neither would see what the other writes. SQLite has one writer anyway.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock_shared({_LOCK})"))
+        connection.exec_driver_sql(BESIDE)
 
 
 def alone(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
+from leadlight.serving.store.one_go import Statement, run_in_one_go
 from leadlight.serving.store.upgrade import upgrade
 
 __all__ = ["Database"]
@@ -96,16 +97,44 @@ class Database:
             with self._opened().begin() as connection:
                 yield connection
             return
+        with self._begun("BEGIN IMMEDIATE") as (writer, _):  # at once: a reader turned writer might come too late
+            yield writer
+            writer.exec_driver_sql("COMMIT")
+
+    def write_at_once(self, statements: Sequence[Statement]) -> int:
+        """Run statements as one transaction and in one go, which is over sooner: nobody looks in between.
+
+        Parameters
+        ----------
+        statements : sequence of (str, tuple)
+            In the driver's words, with their values.
+
+        Returns
+        -------
+        int
+            Rows that the last one wrote.
+        """
+        if not self.is_sqlite:
+            with self._opened().connect() as connection:
+                return run_in_one_go(connection, statements)
+        if len(statements) == 1:
+            with self._begun(*statements[0]) as (_, written):
+                return written
+        with self.writing() as writer:
+            return [writer.exec_driver_sql(*statement).rowcount for statement in statements][-1]
+
+    @contextmanager
+    def _begun(self, statement: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Connection, int]]:
+        """Run a statement when it is one's turn; give SQLite's writing connection and how many rows were written."""
         began = time.monotonic()
         with self._lock:
             patience = self._patience(began)
             self._is_stuck = True  # until it has begun
             writer = self._sqlite_writer()
             try:
-                _begin(writer, patience)
+                written = _patiently(writer, patience, statement, values)
                 self._is_stuck = False
-                yield writer
-                writer.exec_driver_sql("COMMIT")
+                yield writer, written
             except BaseException:
                 self._drop_writer()  # whatever state it was in, closing it undoes what was not committed
                 raise
@@ -185,14 +214,15 @@ class Database:
             writer.close()
 
 
-def _begin(writer: Connection, milliseconds: int) -> None:
-    """Begin to write, at once: a reader turned writer might find that it came too late."""
+def _patiently(writer: Connection, milliseconds: int, statement: str, values: tuple[Any, ...]) -> int:
+    """Run a statement that waits so long for other processes; return how many rows it wrote."""
     is_less = milliseconds < _BUSY_MILLISECONDS
     if is_less:
         writer.exec_driver_sql(f"PRAGMA busy_timeout={milliseconds}")
-    writer.exec_driver_sql("BEGIN IMMEDIATE")
+    written = writer.exec_driver_sql(statement, values).rowcount
     if is_less:
         writer.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+    return written
 
 
 def _engine(url: URL) -> Engine:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql
 
 from leadlight.serving.store.database import Database
+from leadlight.serving.store.one_go import Statement
 from leadlight.serving.store.receipts import ErasedReceipt, Receipt, Slip
 from leadlight.serving.store.schema import RECEIPTS
 from leadlight.serving.store.sql import parts
@@ -17,6 +19,26 @@ __all__ = ["ReceiptTable", "insert_receipts"]
 _ROWS: Final = 100
 """Rows in one statement; each has nine values."""
 
+_NAMES: Final = ", ".join(RECEIPTS.c[name].name for name in Slip._fields)
+_ROW: Final = f"({', '.join('?' * len(Slip._fields))})"
+_DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
+_COLUMNS: Final = ", ".join(f"%s::{RECEIPTS.c[name].type.compile(_DIALECT)}[]" for name in Slip._fields)
+
+
+class Barred(Protocol):
+    """Knows who was erased or objects."""
+
+    def kept_as(self, connection: Connection, lead_ids: Collection[str]) -> Mapping[str, str]:
+        """Return which of some leads are, each with the name under which an emptied receipt of theirs is kept."""
+        ...
+
+    def none_of(self, lead_ids: Collection[str]) -> tuple[Sequence[Statement], Statement] | None:
+        """Return what to run first, and then a condition that holds only if none of some leads is; None if one may be.
+
+        The condition goes into the statement that relies on it.
+        """
+        ...
+
 
 class ReceiptTable:
     """Writes receipts durably and reads them back.
@@ -24,16 +46,11 @@ class ReceiptTable:
     Parameters
     ----------
     database : Database
-    barred : callable, optional
-        Takes a connection and lead ids; returns those that were erased or object, each with the name under which an
-        emptied receipt of theirs is kept.
+    barred : Barred, optional
+        Without one nobody is: it is not asked.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        barred: Callable[[Connection, Collection[str]], Mapping[str, str]] = lambda _connection, _ids: {},
-    ) -> None:
+    def __init__(self, database: Database, barred: Barred | None = None) -> None:
         self._database = database
         self._barred = barred
 
@@ -48,9 +65,20 @@ class ReceiptTable:
 
     def add(self, receipts: Sequence[Slip]) -> None:
         """Write receipts in one transaction; when this returns they survive a crash."""
-        if receipts:
+        if receipts and not self._add_at_once(receipts):
             with self._database.writing() as writer:
                 self._insert(writer, receipts)
+
+    def _add_at_once(self, receipts: Sequence[Slip]) -> bool:
+        """Write receipts unless one may have to be emptied, or they are many; return whether it was done."""
+        if self._barred is None or len(receipts) > _ROWS:
+            return False
+        found = self._barred.none_of({receipt.lead_id for receipt in receipts})
+        if found is None:
+            return False
+        before, condition = found
+        insert = _insert(self._database.is_sqlite, receipts, condition)
+        return self._database.write_at_once([*before, insert]) == len(receipts)
 
     def add_missing(self, receipts: Sequence[Slip]) -> int:
         """Write those receipts that are not there yet, in one transaction; return how many."""
@@ -65,7 +93,8 @@ class ReceiptTable:
     def _insert(self, writer: Connection, receipts: Sequence[Slip]) -> None:
         """Write receipts; of who was erased or objected while the score was under way nothing is kept but the score."""
         insert_receipts(writer, receipts)
-        for lead_id, name in self._barred(writer, {receipt.lead_id for receipt in receipts}).items():
+        barred = self._barred.kept_as(writer, {receipt.lead_id for receipt in receipts}) if self._barred else {}
+        for lead_id, name in barred.items():
             theirs = [receipt for receipt in receipts if receipt.lead_id == lead_id]
             emptied = {RECEIPTS.c.text: "", RECEIPTS.c.lead_id: name, RECEIPTS.c.erased_at: RECEIPTS.c.made_at}
             for part in parts([receipt.receipt_id for receipt in theirs]):
@@ -96,9 +125,18 @@ def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 def insert_receipts(connection: Connection, receipts: Sequence[Slip]) -> None:
     """Write many rows by one statement: between two the writing thread would wait for its turn again."""
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    names, row = ", ".join(RECEIPTS.c[name].name for name in Slip._fields), ", ".join([mark] * len(Slip._fields))
     for part in parts(receipts, _ROWS):
-        rows = ", ".join([f"({row})"] * len(part))
-        values = tuple(value for receipt in part for value in receipt)
-        connection.exec_driver_sql(f"INSERT INTO {RECEIPTS.name} ({names}) VALUES {rows}", values)
+        connection.exec_driver_sql(*_insert(connection.dialect.name == "sqlite", part))
+
+
+def _insert(is_sqlite: bool, receipts: Sequence[Slip], condition: Statement = ("1 = 1", ())) -> Statement:
+    """Return the statement that writes receipts if a condition holds, in the driver's words."""
+    values: tuple[Any, ...]
+    if is_sqlite:
+        rows = f"(VALUES {', '.join([_ROW] * len(receipts))})"
+        values = tuple(value for receipt in receipts for value in receipt)
+    else:
+        rows = f"unnest({_COLUMNS})"
+        values = tuple(list(column) for column in zip(*receipts, strict=True))
+    text, more = condition
+    return f"INSERT INTO {RECEIPTS.name} ({_NAMES}) SELECT * FROM {rows} WHERE {text}", (*values, *more)

@@ -10,11 +10,13 @@ from threading import Event, Thread
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from crm import START, Clock, activity, count, known_at, rows, settle, tell
 from leadlight.core.artifact import TrainedModel, encode_values
 from leadlight.core.clock import to_micros
 from leadlight.core.settings import Settings
+from leadlight.serving.ledger.barred import Barred
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Slip
@@ -356,7 +358,7 @@ def test_a_score_that_was_under_way_when_a_person_was_erased_keeps_nothing(crm: 
         slips[lead_id] = scorer.slip(scorer.explain(row, lead_id, 1), desk.ids.next(), 1)
     crm.delete("/v1/leads/L-1")
     crm.put("/v1/leads/L-2/objection")
-    table = ReceiptTable(desk.memory.database, desk.memory.barred.kept_as)
+    table = ReceiptTable(desk.memory.database, desk.memory.barred)
     table.add([slips["L-1"]])
     table.add_missing([slips["L-2"]])
     kept = rows(crm, select(RECEIPTS.c.receipt_id, RECEIPTS.c.text, RECEIPTS.c.lead_id))
@@ -365,6 +367,55 @@ def test_a_score_that_was_under_way_when_a_person_was_erased_keeps_nothing(crm: 
     assert "L-1" not in {row.lead_id for row in kept}
     for slip in slips.values():
         assert crm.get(f"/v1/receipts/{slip.receipt_id}").status_code == 410
+
+
+@pytest.mark.parametrize("knows", ["nothing", "what was", "what is"])
+def test_a_receipt_of_who_is_barred_is_emptied_whatever_the_process_knows(crm: TestClient, knows: str) -> None:
+    """Written in one go where nobody of a group is barred, and with a look at each where somebody may be."""
+    ids = ["L-1", "L-2", "L-3"]
+    for lead_id in ids:
+        crm.put(f"/v1/leads/{lead_id}", json={"created_at": "2026-11-01T00:00:00Z"})
+    desk = crm.app.state.desk
+    scorer, database = desk.champion.scorer, desk.memory.database
+    barred = Barred(database, lambda: desk.memory.ledger.secret)
+    if knows == "what was":
+        barred.refresh()
+    crm.delete("/v1/leads/L-1")
+    crm.put("/v1/leads/L-2/objection")
+    if knows == "what is":
+        barred.refresh()
+    row = encode_values(scorer.model.catalog, {})
+    for others in ([], ["L-4"]):  # of one person alone, and in a group
+        slips = [scorer.slip(scorer.explain(row, one, 1), desk.ids.next(), 1) for one in [*ids, *others]]
+        if others:
+            ReceiptTable(database, barred).add(slips)
+        else:
+            for slip in slips:
+                ReceiptTable(database, barred).add([slip])
+        asked = select(RECEIPTS.c.receipt_id, RECEIPTS.c.text).where(RECEIPTS.c.receipt_id >= slips[0].receipt_id)
+        kept = dict(rows(crm, asked))
+        assert kept == {slip.receipt_id: "" if slip.lead_id in ("L-1", "L-2") else slip.text for slip in slips}
+
+
+def test_receipts_of_who_may_be_scored_are_written_in_one_go_or_not_at_all(
+    crm: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = crm.app.state.desk
+    scorer, database, barred = desk.champion.scorer, desk.memory.database, desk.memory.barred
+    barred.refresh()
+    table = ReceiptTable(database, barred)
+    row = encode_values(scorer.model.catalog, {})
+    slips = [scorer.slip(scorer.explain(row, f"L-{i}", 1), desk.ids.next(), 1) for i in range(100)]
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "writing", None)  # one statement, no transaction around it
+        table.add(slips)
+    assert count(crm, RECEIPTS) == 100
+    again = scorer.slip(scorer.explain(row, "L-1", 1), desk.ids.next(), 1)
+    with pytest.raises(SQLAlchemyError):
+        table.add([again, slips[0]])
+    assert count(crm, RECEIPTS) == 100
+    table.add([again])
+    assert count(crm, RECEIPTS) == 101
 
 
 def test_an_erasure_and_the_loading_of_the_spool_do_not_wait_for_each_other(
@@ -385,7 +436,7 @@ def test_an_erasure_and_the_loading_of_the_spool_do_not_wait_for_each_other(
     def slowly(found: list[Slip]) -> None:
         reached.set()
         assert go_on.wait(30)
-        ReceiptTable(desk.memory.database, desk.memory.barred.kept_as).add_missing(found)
+        ReceiptTable(desk.memory.database, desk.memory.barred).add_missing(found)
 
     loading = Thread(target=spool.empty_into, args=(slowly,))
     erasing = Thread(target=crm.delete, args=("/v1/leads/L-1",))
