@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from databases import KINDS, database_url
+from databases import KINDS, ready_database_url
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import FixedClock
 from leadlight.core.settings import Settings
@@ -60,8 +60,8 @@ def client(model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
-    with database_url(request.param, tmp_path) as made:
+    """A database of each kind, its tables there and empty."""
+    with ready_database_url(request.param, tmp_path) as made:
         yield made
 
 

@@ -6,6 +6,7 @@ import json
 import resource
 import sqlite3
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from databases import KINDS, database_url
 from leadlight.core.errors import ModelContractError
 from leadlight.serving.store import database as store
 from leadlight.serving.store.database import Database, _engine
@@ -30,6 +32,13 @@ CREATE TABLE receipts (receipt_id TEXT NOT NULL PRIMARY KEY, lead_id TEXT NOT NU
 """As the release before the first migration made it."""
 
 OLD_RECEIPT = "INSERT INTO receipts VALUES (:id, 'L-1', 5, 6, 7, 'v', 1, :text)"
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table."""
+    with database_url(request.param, tmp_path) as made:
+        yield made
 
 
 def same_as_schema(database: Database) -> bool:
@@ -153,9 +162,9 @@ def test_who_waited_for_a_thread_waits_less_for_a_process_and_the_next_as_long_a
     with closing(sqlite3.connect(tmp_path / "leadlight.db", isolation_level=None)) as somebody:
         somebody.execute("BEGIN IMMEDIATE")
         with pytest.raises(OperationalError, match="locked"):
-            store._begin(writer, 1)
+            store._patiently(writer, 1, "BEGIN IMMEDIATE", ())
         somebody.execute("ROLLBACK")
-    store._begin(writer, 1)
+    store._patiently(writer, 1, "BEGIN IMMEDIATE", ())
     assert writer.exec_driver_sql("PRAGMA busy_timeout").scalar() == store._BUSY_MILLISECONDS
     database.close()
 
