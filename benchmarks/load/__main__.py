@@ -1,7 +1,7 @@
 """The whole service under load on SQLite and on PostgreSQL, beside bare FastAPI endpoints of the same contracts.
 
     python -m benchmarks.load [--json] [--seconds 3] [--rounds 3] [--leads 4000] [--only sqlite,postgresql]
-                              [--changes SECONDS] [--steady MINUTES] [--folder DIR]
+                              [--connections 4] [--changes SECONDS] [--steady MINUTES] [--folder DIR]
 
 A simulated company is imported into each database and scored. Then, in turns, a few rounds each, a few connections ask
 without a pause: a stateless score with receipts kept and all reasons, the stored score of a lead, one activity told,
@@ -32,7 +32,7 @@ from benchmarks.load.fill import Running
 from benchmarks.load.measure import BARE, OFF, Sizes, measure, pinned, stores
 from benchmarks.load.steady import GOAL_MB_PER_HOUR, measure_steady
 from benchmarks.serve.folder import facts_of, kept_or_scratch, prepared
-from benchmarks.serve.measure import Figures
+from benchmarks.serve.measure import CONNECTIONS, Figures
 from benchmarks.serve.processes import ends_in_words, ends_on_signals
 
 GOAL_DURABLE: Final = 0.6
@@ -53,7 +53,8 @@ def run(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
         folder, Path(scratch), asked.only, as_of, tell
     ) as found:  # fmt: skip
         company = Company.of(folder, next(iter(found.values())).address, as_of)
-        figures = measure(folder, Path(scratch), found, company, Sizes(asked.seconds, asked.rounds), tell)
+        sizes = Sizes(asked.seconds, asked.rounds, asked.connections)
+        figures = measure(folder, Path(scratch), found, company, sizes, tell)
         result = {
             "benchmark": "load",
             "calls": {name: {one.name: one.as_dict() for one in services} for name, services in figures.items()},
@@ -62,6 +63,7 @@ def run(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
             "leads": asked.leads,
             "seconds": asked.seconds,
             "rounds": asked.rounds,
+            "connections": asked.connections,
             "cores": os.cpu_count(),
         }
         with pinned():
@@ -136,6 +138,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, help="that ask without a pause")
     parser.add_argument("--only", default=",".join(KINDS), help="databases, with commas between them")
     parser.add_argument("--leads", type=int, default=4000, help="size of the simulated company")
     parser.add_argument("--requests", type=int, default=400, help="different leads whose scores are asked for")
@@ -147,8 +150,8 @@ def read_arguments() -> argparse.Namespace:
     named = asked.only.split(",")
     if unknown := sorted(set(named) - set(KINDS)):
         parser.error(f"--only: there is no {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    if asked.seconds <= 0 or asked.rounds < 1 or asked.changes < 0 or asked.steady < 0:
-        parser.error("--seconds and --rounds must be positive, --changes and --steady not negative")
+    if asked.seconds <= 0 or min(asked.rounds, asked.connections) < 1 or asked.changes < 0 or asked.steady < 0:
+        parser.error("--seconds, --rounds and --connections must be positive, --changes and --steady not negative")
     asked.only = [kind for kind in KINDS if kind in named]
     return asked
 

@@ -28,10 +28,11 @@ _TYPICAL: Final = 41
 
 @dataclass(frozen=True)
 class Sizes:
-    """How long each measurement takes, and how often."""
+    """How long each measurement takes, how often, and on how many connections throughput is asked for."""
 
     seconds: float
     rounds: int
+    connections: int
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def _measure_case(
         for service, (address, child) in services.items():
             tell(f"round {number + 1} of {sizes.rounds}: {name}, {service}")
             calls = case.requests(company)
-            rounds[service].append(Service(service, address, calls, child).round(sizes.seconds))
+            rounds[service].append(Service(service, address, calls, child).round(sizes.seconds, sizes.connections))
             if case.writes and service in found:
                 found[service].settle()
     return [Figures(service, rounds[service]) for service in services]

@@ -1,6 +1,7 @@
 """`POST /v1/score` with 20 activities and all reasons on one worker, beside its peers in the same run.
 
-    python -m benchmarks.serve [--json] [--seconds 3] [--rounds 5] [--only leadlight,bare] [--leads 4000] [--folder DIR]
+    python -m benchmarks.serve [--json] [--seconds 3] [--rounds 5] [--only leadlight,bare] [--leads 4000]
+                               [--connections 4] [--folder DIR]
 
 Measured in turns, a few rounds each: how many requests a second each service answers when a few connections ask
 without a pause, then how long a caller waits when requests come at an even pace at half of *its own* throughput (from
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.serve.folder import kept_or_scratch, prepared
-from benchmarks.serve.measure import SERVICES, Figures, measure
+from benchmarks.serve.measure import CONNECTIONS, SERVICES, Figures, measure
 from benchmarks.serve.processes import ends_in_words, ends_on_signals
 
 RATIOS: Final = {
@@ -80,6 +81,7 @@ def result(
         "model": facts,
         "seconds": asked.seconds,
         "rounds": asked.rounds,
+        "connections": asked.connections,
         "cores": os.cpu_count(),
         "load_average_before_and_after": [round(one, 2) for one in load],
     }
@@ -134,6 +136,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, help="that ask without a pause")
     parser.add_argument("--only", default=",".join(SERVICES), help="services, with commas between them")
     parser.add_argument("--leads", type=int, default=4000, help="size of the simulated company")
     parser.add_argument("--requests", type=int, default=400, help="different leads that are asked about")
@@ -143,8 +146,8 @@ def read_arguments() -> argparse.Namespace:
     named = asked.only.split(",")
     if unknown := sorted(set(named) - set(SERVICES)):
         parser.error(f"--only: there is no {', '.join(unknown)}; there are {', '.join(SERVICES)}")
-    if asked.seconds <= 0 or asked.rounds < 1:
-        parser.error("--seconds and --rounds must be positive")
+    if asked.seconds <= 0 or asked.rounds < 1 or asked.connections < 1:
+        parser.error("--seconds, --rounds and --connections must be positive")
     asked.only = [name for name in SERVICES if name in named]
     return asked
 
@@ -153,10 +156,11 @@ def main() -> None:
     asked = read_arguments()
     with ends_on_signals(), kept_or_scratch(asked.folder) as folder:
         tell("making ready what is served")
-        size = {"leads": asked.leads, "requests": asked.requests, "seed": asked.seed}
-        facts = prepared(folder, **size, mlflow=asked.folder is not None or "mlflow" in asked.only)
+        company = {"leads": asked.leads, "requests": asked.requests, "seed": asked.seed}
+        facts = prepared(folder, **company, mlflow=asked.folder is not None or "mlflow" in asked.only)
         before = os.getloadavg()[0]
-        figures, ceiling = measure(folder, asked.only, seconds=asked.seconds, rounds=asked.rounds, tell=tell)
+        size = {"seconds": asked.seconds, "rounds": asked.rounds, "connections": asked.connections}
+        figures, ceiling = measure(folder, asked.only, tell=tell, **size)
     found = result(facts, figures, ceiling, (before, os.getloadavg()[0]), asked)
     show(found)
     if asked.json:

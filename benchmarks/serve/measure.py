@@ -17,11 +17,14 @@ from benchmarks.serve.first import first_answer
 from benchmarks.serve.folder import MODEL_NAME, SCORE, facts_of, lines_of, tracking_uri
 from benchmarks.serve.processes import Child, cores, pin, running
 
-__all__ = ["SERVICES", "Figures", "Round", "Service", "measure", "started"]
+__all__ = ["CONNECTIONS", "SERVICES", "Figures", "Round", "Service", "measure", "started"]
 
 CEILING: Final = "ceiling"
 SERVICES: Final = ("leadlight", "durable", "additive", "bare", "mlflow", "tutorial")
 """In the order of the table; what they are stands in `benchmarks.serve.__main__`."""
+
+CONNECTIONS: Final = 4
+"""On which a service is asked without a pause."""
 
 WARM_SHARE: Final = 0.3
 """How long a service is warmed up before each measurement, as a share of its seconds."""
@@ -56,11 +59,11 @@ class Service:
     requests: Iterable[bytes] = field(repr=False)
     child: Child = field(repr=False)
 
-    def round(self, seconds: float) -> Round:
-        """Measure throughput, then waits at half of it."""
-        closed_loop(self.address, self.requests, seconds=WARM_SHARE * seconds)
+    def round(self, seconds: float, connections: int) -> Round:
+        """Measure throughput, asked on so many connections, then waits at half of it."""
+        closed_loop(self.address, self.requests, seconds=WARM_SHARE * seconds, connections=connections)
         before = self.child.processor_seconds()
-        full = closed_loop(self.address, self.requests, seconds=seconds)
+        full = closed_loop(self.address, self.requests, seconds=seconds, connections=connections)
         after = self.child.processor_seconds()
         busy = None if before is None or after is None else (after - before) / seconds
         if not full.waits:
@@ -105,7 +108,7 @@ class Figures:
 
 
 def measure(
-    folder: Path, names: Sequence[str], *, seconds: float, rounds: int, tell: Callable[[str], None]
+    folder: Path, names: Sequence[str], *, seconds: float, rounds: int, connections: int, tell: Callable[[str], None]
 ) -> tuple[list[Figures], float]:
     """Measure services in turns; the others stand idle meanwhile.
 
@@ -117,6 +120,9 @@ def measure(
         Of `SERVICES`.
     seconds : float
         How long each measurement takes.
+    rounds : int
+    connections : int
+        On which throughput is asked for.
     tell : callable
         Is told what is being done.
 
@@ -141,7 +147,7 @@ def measure(
         for number in range(rounds):
             for service in services[:-1]:
                 tell(f"round {number + 1} of {rounds}: {service.name}")
-                found[service.name].append(service.round(seconds))
+                found[service.name].append(service.round(seconds, connections))
         ceiling: Measured = closed_loop(services[-1].address, services[-1].requests, seconds=min(seconds, 2.0))
     return [Figures(name, found[name]) for name in names], ceiling.per_second
 
