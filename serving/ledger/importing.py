@@ -32,7 +32,7 @@ from leadlight.serving.ledger.stale import TIME_PASSED, mark_accounts, mark_lead
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import ERASURES, LEADS, META
-from leadlight.serving.store.sql import insert_many, parts
+from leadlight.serving.store.sql import analyze, insert_many, parts
 
 __all__ = ["Counts", "import_history", "is_empty", "was_taken"]
 
@@ -202,13 +202,22 @@ class _Import:
         begun, erased = self._begin()
         counts = self._counted_before(begun, erased)
         all_rows = int(self.rows_before[-1])
+        analyzed = 0
         for first, after in self._cuts(begun):
             part = self._part(first, after)  # outside the transaction: others may write meanwhile
             counts.add(run_job(self.database, partial(self._take, part=part)))
-            progress(int(self.rows_before[after]), all_rows)
+            done = int(self.rows_before[after])
+            if done >= 2 * analyzed or done == all_rows:  # the service scores what is there already
+                analyzed = done
+                self._analyze()
+            progress(done, all_rows)
             if self.database.is_sqlite:
                 time.sleep(_PAUSE)
         return counts
+
+    def _analyze(self) -> None:
+        with self.database.writing() as connection:
+            analyze(connection, [LEADS, *(kind.table for kind in EVENT_KINDS.values())])
 
     def _set(self, pragmas: Mapping[str, str]) -> None:
         if self.database.is_sqlite:

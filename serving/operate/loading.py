@@ -14,6 +14,7 @@ from leadlight.core.errors import BrokenBackup
 from leadlight.serving.operate.manifest import TableMember
 from leadlight.serving.operate.rows import row_of
 from leadlight.serving.store.schema import METADATA
+from leadlight.serving.store.sql import analyze
 
 __all__ = ["continue_numbers", "load_table"]
 
@@ -106,4 +107,4 @@ def continue_numbers(connection: Connection) -> None:
                 f"SELECT setval(pg_get_serial_sequence('{name}', '{counted.name}'), coalesce(max({column}), 1), "
                 f"count(*) > 0) FROM {name}"
             )
-        connection.exec_driver_sql(f"ANALYZE {quote(table.name)}")
+    analyze(connection, METADATA.sorted_tables)

@@ -113,6 +113,11 @@ class Database:
         -------
         int
             Rows that the last one wrote.
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError, OSError
+            If the database does not answer or refuses one: then nothing was written.
         """
         if not self.is_sqlite:
             with self._opened().connect() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, CursorResult, Table, bindparam, func, select, true
@@ -11,7 +11,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import Text
 
-__all__ = ["AT_ONCE", "any_of", "as_one", "insert_many", "is_true", "one_of", "parts", "row_dicts", "upsert"]
+__all__ = ["AT_ONCE", "analyze", "any_of", "as_one", "insert_many", "is_true", "one_of", "parts", "row_dicts", "upsert"]
 
 AT_ONCE: Final = 500
 """Values in one question: older builds of SQLite bind at most 999."""
@@ -53,6 +53,16 @@ def any_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
 def upsert(dialect: str, table: Table) -> Any:
     """Return a dialect's INSERT that may say ``on_conflict_do_update`` or ``on_conflict_do_nothing``."""
     return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+
+
+def analyze(connection: Connection, tables: Iterable[Table]) -> None:
+    """Let PostgreSQL see how many rows it has and how they are spread; by itself it looks a minute later.
+
+    Until then it takes the index of the versions that count for a short one, and reads all of it at each question.
+    """
+    if connection.dialect.name == "postgresql":
+        quote = connection.dialect.identifier_preparer.quote
+        connection.exec_driver_sql(f"ANALYZE {', '.join(quote(table.name) for table in tables)}")
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from databases import KINDS, database_url
 from histories import history
@@ -114,6 +114,16 @@ def test_all_leads_are_marked_for_scoring_and_carry_what_the_mapping_said(
     said = {row[0]: row[1:] for row in contents(ATTRIBUTES)}
     assert said["source"] == ("category", "creation", "source")
     assert said["employees"] == ("number", "exported", "employees")
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # SQLite chooses without counting
+def test_postgresql_knows_at_once_how_many_rows_there_are(database: Database, take: Take, told: History) -> None:
+    """Else it chooses indexes as for an empty store until it looks by itself, a minute later."""
+    take(told)
+    asked = text("SELECT relname, reltuples FROM pg_class WHERE relname = ANY(:names)")
+    with database.reading() as connection:
+        known = {row.relname: row.reltuples for row in connection.execute(asked, {"names": list(sizes(told))})}
+    assert known == sizes(told)
 
 
 def test_a_second_import_adds_nothing(take: Take, contents: Contents, told: History) -> None:
