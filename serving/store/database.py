@@ -57,7 +57,12 @@ class Database:
     @property
     def is_sqlite(self) -> bool:
         """Whether it is one file, with one writer at a time."""
-        return self._url.get_backend_name() == "sqlite"
+        return self.dialect == "sqlite"
+
+    @property
+    def dialect(self) -> str:
+        """Which database it is: sqlite or postgresql."""
+        return self._url.get_backend_name()
 
     def open(self) -> None:
         """Connect, and bring the tables up to date.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql
@@ -20,9 +20,12 @@ _ROWS: Final = 100
 """Rows in one statement; each has nine values."""
 
 _NAMES: Final = ", ".join(RECEIPTS.c[name].name for name in Slip._fields)
-_ROW: Final = f"({', '.join('?' * len(Slip._fields))})"
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
-_COLUMNS: Final = ", ".join(f"%s::{RECEIPTS.c[name].type.compile(_DIALECT)}[]" for name in Slip._fields)
+_TYPES: Final = [RECEIPTS.c[name].type.compile(_DIALECT) for name in Slip._fields]
+_ROWS_OF: Final = {
+    "sqlite": f"({', '.join('?' * len(_TYPES))})",
+    "postgresql": f"({', '.join(f'%s::{kind}' for kind in _TYPES)})",  # as arrays, long texts take ten times as long
+}
 
 
 class Barred(Protocol):
@@ -77,7 +80,7 @@ class ReceiptTable:
         if found is None:
             return False
         before, condition = found
-        insert = _insert(self._database.is_sqlite, receipts, condition)
+        insert = _insert(self._database.dialect, receipts, condition)
         return self._database.write_at_once([*before, insert]) == len(receipts)
 
     def add_missing(self, receipts: Sequence[Slip]) -> int:
@@ -126,17 +129,12 @@ def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
 def insert_receipts(connection: Connection, receipts: Sequence[Slip]) -> None:
     """Write many rows by one statement: between two the writing thread would wait for its turn again."""
     for part in parts(receipts, _ROWS):
-        connection.exec_driver_sql(*_insert(connection.dialect.name == "sqlite", part))
+        connection.exec_driver_sql(*_insert(connection.dialect.name, part))
 
 
-def _insert(is_sqlite: bool, receipts: Sequence[Slip], condition: Statement = ("1 = 1", ())) -> Statement:
+def _insert(dialect: str, receipts: Sequence[Slip], condition: Statement = ("1 = 1", ())) -> Statement:
     """Return the statement that writes receipts if a condition holds, in the driver's words."""
-    values: tuple[Any, ...]
-    if is_sqlite:
-        rows = f"(VALUES {', '.join([_ROW] * len(receipts))})"
-        values = tuple(value for receipt in receipts for value in receipt)
-    else:
-        rows = f"unnest({_COLUMNS})"
-        values = tuple(list(column) for column in zip(*receipts, strict=True))
+    rows = ", ".join([_ROWS_OF[dialect]] * len(receipts))
+    values = tuple(value for receipt in receipts for value in receipt)
     text, more = condition
-    return f"INSERT INTO {RECEIPTS.name} ({_NAMES}) SELECT * FROM {rows} WHERE {text}", (*values, *more)
+    return f"INSERT INTO {RECEIPTS.name} ({_NAMES}) SELECT * FROM (VALUES {rows}) AS told WHERE {text}", values + more
