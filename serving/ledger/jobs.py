@@ -49,22 +49,34 @@ def run_jobs(database: Database, jobs: Sequence[Job], *, attempts: int = _ATTEMP
     results: list[Any] = [None] * len(jobs)
     left = list(range(len(jobs)))
     for attempt in range(attempts):
-        again: list[int] = []
-        done: dict[int, Any] = {}
-        with database.writing() as connection:
-            for place in left:
-                done[place] = _run(connection, jobs[place])
-                if _is_passing(done[place]) and attempt < attempts - 1:
-                    again.append(place)
-        for place, result in done.items():
-            results[place] = result
-        left = again
+        for place, done in zip(left, _run_all(database, [jobs[place] for place in left]), strict=True):
+            results[place] = done
+        left = [place for place in left if _is_passing(results[place])] if attempt < attempts - 1 else []
         if not left:
             break
     return results
 
 
+def _run_all(database: Database, jobs: Sequence[Job]) -> list[Any]:
+    if len(jobs) == 1 and not database.is_sqlite:
+        return [_run_alone(database, *jobs)]
+    with database.writing() as connection:
+        return [_run(connection, job) for job in jobs]
+
+
+def _run_alone(database: Database, job: Job) -> Any:
+    """Run a job that has a transaction to itself: a savepoint would be two more questions to the server."""
+    try:
+        with database.writing() as connection:
+            return job(connection)
+    except Exception as error:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise
+        return error
+
+
 def _run(connection: Connection, job: Job) -> Any:
+    """Run one of several jobs, so that it may fail without the others."""
     connection.exec_driver_sql("SAVEPOINT job")
     try:
         result = job(connection)

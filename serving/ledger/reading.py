@@ -105,12 +105,13 @@ def read_known(connection: Connection, lead_ids: Sequence[str], as_of: int, *, c
     colleagues : bool
         Whether to read the other leads of their accounts too.
     """
-    asked = _as_they_stood(connection, _rows(connection, _LEADS_BY_ID, lead_ids), as_of)
+    moves = _has_moves_since(connection, as_of)
+    asked = _as_they_stood(connection, _rows(connection, _LEADS_BY_ID, lead_ids), as_of, moves)
     own = {lead["lead_id"] for lead in asked}
     others: list[Row] = []
     if colleagues:
         accounts = sorted({lead["account_id"] for lead in asked if lead["account_id"] is not None})
-        others = [lead for lead in _members(connection, accounts, as_of) if lead["lead_id"] not in own]
+        others = [lead for lead in _members(connection, accounts, as_of, moves) if lead["lead_id"] not in own]
     known = Known([*asked, *others], len(asked))
     everybody = sorted(lead["lead_id"] for lead in known.leads)
     known.activities = _events(connection, ACTIVITIES, everybody, as_of)
@@ -161,10 +162,10 @@ def _rows(connection: Connection, asked: Select[Any], values: Iterable[str]) -> 
     return found
 
 
-def _members(connection: Connection, accounts: Sequence[str], as_of: int) -> list[Row]:
+def _members(connection: Connection, accounts: Sequence[str], as_of: int, moves: bool) -> list[Row]:
     """Return the leads that belonged to accounts at a moment, but for those who had objected by then."""
     found = _rows(connection, _LEADS_OF_ACCOUNTS, accounts)
-    if _has_moves_since(connection, as_of):
+    if moves:
         left = select(LEAD_MOVES.c.lead_id).where(
             LEAD_MOVES.c.field == "account_id", LEAD_MOVES.c.before.in_(accounts), LEAD_MOVES.c.recorded_at >= as_of
         )
@@ -172,7 +173,7 @@ def _members(connection: Connection, accounts: Sequence[str], as_of: int) -> lis
         found += _rows(connection, _LEADS_BY_ID, sorted(set(connection.execute(left).scalars()) - there))
     return [
         lead
-        for lead in _as_they_stood(connection, found, as_of)
+        for lead in _as_they_stood(connection, found, as_of, moves)
         if lead["account_id"] in accounts and (lead["objected_at"] is None or lead["objected_at"] >= as_of)
     ]
 
@@ -187,11 +188,14 @@ def _lead(row: Mapping[Any, Any]) -> Row:
     return {**row, "attributes": json.loads(row["attributes"])}
 
 
-def _as_they_stood(connection: Connection, leads: Sequence[Row], as_of: int) -> list[Row]:
-    """Return leads that were not merged yet at a moment, with the account and the owner that they had then."""
+def _as_they_stood(connection: Connection, leads: Sequence[Row], as_of: int, moves: bool) -> list[Row]:
+    """Return leads that were not merged yet at a moment, with the account and the owner that they had then.
+
+    ``moves``: whether any lead moved since.
+    """
     # merged ones are left out here: asked for in SQL, SQLite would look through all that are not
     there = [lead for lead in leads if lead["merged_into"] is None or lead["merged_at"] >= as_of]
-    if _has_moves_since(connection, as_of):
+    if moves:
         by_id = {lead["lead_id"]: lead for lead in there}
         for part in parts(sorted(by_id)):
             for move in connection.execute(_MOVES_SINCE, {"values": part, "as_of": as_of}).mappings():

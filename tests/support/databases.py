@@ -102,6 +102,7 @@ _idle: list[tuple[str, _Shape]] = []
 
 def _made() -> tuple[str, _Shape]:
     url = _opened(_create())
+    atexit.register(_drop, url)  # also from a server that goes on
     with psycopg.connect(url) as connection:
         return url, connection.execute(_SHAPE).fetchall()
 
@@ -130,7 +131,7 @@ def _create() -> str:
 
 def _drop(url: str) -> None:
     with psycopg.connect(postgres_server(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+        connection.execute(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
 
 
 _END_OTHERS: Final = """
