@@ -150,17 +150,9 @@ class StoredLeads:
             return
         with self._database.reading() as connection:
             chosen = self._chosen(connection)
-            scores: list[int] = []
-            rows: list[NDArray[np.float64]] = []
-            for part in parts(chosen):
-                kept = select(SCORES.c.score, SCORES.c.features).where(
-                    SCORES.c.lead_id.in_(part), SCORES.c.model_version == scorer.version
-                )
-                for score, features in connection.execute(kept):
-                    scores.append(score)
-                    rows.append(unpacked(features))
-        scored = len(rows) >= _NEARLY_ALL * len(chosen)
-        self.leads = Leads.of(scorer, scores, rows) if scored else Leads.of(scorer, [], [])
+            leads = _scored_by(connection, scorer, chosen)
+        scored = len(leads.scores) >= _NEARLY_ALL * len(chosen)
+        self.leads = leads if scored else Leads.of(scorer, [], [])
         self._next = self._seconds() + (_EVERY if scored else _AGAIN)
 
     def _chosen(self, connection: Connection) -> list[str]:
@@ -174,6 +166,21 @@ class StoredLeads:
                     mask = 2 * mask + 1
                     chosen = [one for one in chosen if not hash(one) & mask]
         return chosen
+
+
+def _scored_by(connection: Connection, scorer: Scorer, lead_ids: Sequence[str]) -> Leads:
+    """Return those leads that a model has scored; laid out in place: a look must not raise what the process holds."""
+    scores = np.empty(len(lead_ids))
+    matrix = np.empty((len(lead_ids), len(scorer.model.catalog.features)))
+    found = 0
+    for part in parts(lead_ids):
+        kept = select(SCORES.c.score, SCORES.c.features).where(
+            SCORES.c.lead_id.in_(part), SCORES.c.model_version == scorer.version
+        )
+        for score, features in connection.execute(kept):
+            scores[found], matrix[found] = score, unpacked(features)
+            found += 1
+    return Leads(scorer, scores[:found], matrix[:found])
 
 
 def _open_leads(connection: Connection) -> Iterator[str]:
