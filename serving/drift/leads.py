@@ -7,7 +7,7 @@ of their ids, so that busy leads are not preferred. What pages show is not count
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -21,7 +21,7 @@ from leadlight.serving.rescoring.scoring import unpacked
 from leadlight.serving.scorer import Answer, Scorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import SCORES
-from leadlight.serving.store.sql import is_true, parts
+from leadlight.serving.store.sql import in_pages, is_true, parts
 
 __all__ = ["MOST", "AskedLeads", "Leads", "StoredLeads"]
 
@@ -159,7 +159,8 @@ class StoredLeads:
         """Return a fair sample of the open leads."""
         chosen: list[str] = []
         mask = 0
-        for lead_id in _open_leads(connection):
+        asked = select(SCORES.c.lead_id).where(is_true(SCORES.c.is_open))
+        for (lead_id,) in in_pages(connection, asked, SCORES.c.lead_id, _AT_ONCE):
             if not hash(lead_id) & mask:
                 chosen.append(lead_id)
                 if len(chosen) > self._most:
@@ -181,12 +182,3 @@ def _scored_by(connection: Connection, scorer: Scorer, lead_ids: Sequence[str]) 
             scores[found], matrix[found] = score, unpacked(features)
             found += 1
     return Leads(scorer, scores[:found], matrix[:found])
-
-
-def _open_leads(connection: Connection) -> Iterator[str]:
-    """Yield the ids of all open leads, page by page: a cursor would stay open where the database breaks off."""
-    page = [""]
-    while page:
-        asked = select(SCORES.c.lead_id).where(is_true(SCORES.c.is_open), SCORES.c.lead_id > page[-1])
-        page = list(connection.execute(asked.order_by(SCORES.c.lead_id).limit(_AT_ONCE)).scalars())
-        yield from page

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from leadlight.serving.json_text import written
 from leadlight.serving.store.schema import IDEMPOTENCY_KEYS
-from leadlight.serving.store.sql import parts
+from leadlight.serving.store.sql import in_pages, parts
 
 __all__ = ["answers_naming", "forget_answers"]
 
@@ -42,11 +42,10 @@ def answers_naming(connection: Connection, names: Collection[str], since: int | 
             asked = select(table.key).where(named, *recent)
             found[name] = list(connection.execute(asked).scalars())
         return found
-    everything = select(table.key, table.answer).where(*recent).execution_options(yield_per=_AT_ONCE)
-    with connection.execute(everything) as answers:  # closed also where the database breaks off in the middle
-        for key, answer in answers:
-            for text in spelled.keys() & set(_STRINGS.findall(answer)):
-                found[spelled[text]].append(key)
+    everything = select(table.key, table.answer).where(*recent)
+    for key, answer in in_pages(connection, everything, table.key, _AT_ONCE):
+        for text in spelled.keys() & set(_STRINGS.findall(answer)):
+            found[spelled[text]].append(key)
     return found
 
 

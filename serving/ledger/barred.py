@@ -105,8 +105,8 @@ class Barred:
             if why is not None
         }
 
-    def none_of(self, lead_ids: Iterable[str]) -> tuple[list[Statement], Statement] | None:
-        """Return what to run first and then a condition that holds only if none of some leads is barred.
+    def none_of(self, lead_ids: Iterable[str]) -> tuple[str, Statement] | None:
+        """Return what to say first, and a condition that holds only if none of some leads is barred.
 
         None where one is, or nothing was looked up yet. It takes no look before the statement that has the condition:
         what is known here must be what the store says then.
@@ -114,13 +114,12 @@ class Barred:
         seen = self._seen  # before the leads are looked for: what comes to be known in between makes the condition fail
         if seen is None or any(self.why(lead_id) is not None for lead_id in lead_ids):
             return None
-        sqlite = self._database.is_sqlite
-        mark = "?" if sqlite else "%s"
+        mark = "?" if self._database.is_sqlite else "%s"
         names = (_BARRED, _ERASED)
         same = " AND ".join(
             f"COALESCE((SELECT value FROM {META.name} WHERE name = '{name}'), '') = {mark}" for name in names
         )
-        return [] if sqlite else [(BESIDE, ())], (same, tuple(seen.get(name, "") for name in names))
+        return BESIDE, (same, tuple(seen.get(name, "") for name in names))
 
     def _look_up(self, connection: Connection, lead_ids: list[str]) -> dict[str, _Why]:
         """Ask the database of these alone: a writer must not wait until all are read."""

@@ -207,12 +207,12 @@ class _Import:
             part = self._part(first, after)  # outside the transaction: others may write meanwhile
             counts.add(run_job(self.database, partial(self._take, part=part)))
             done = int(self.rows_before[after])
-            if done >= 2 * analyzed or done == all_rows:  # the service scores what is there already
-                analyzed = done
-                self._analyze()
             progress(done, all_rows)
             if self.database.is_sqlite:
                 time.sleep(_PAUSE)
+            elif done >= 2 * analyzed or done == all_rows:  # the service scores what is there already
+                self._analyze()
+                analyzed = done
         return counts
 
     def _analyze(self) -> None:

@@ -70,8 +70,6 @@ def _run_alone(database: Database, job: Job) -> Any:
         with database.writing() as connection:
             return job(connection)
     except Exception as error:
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
-            raise
         return error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -106,32 +106,31 @@ class Database:
             yield writer
             writer.exec_driver_sql("COMMIT")
 
-    def write_at_once(self, statements: Sequence[Statement]) -> int:
-        """Run statements as one transaction and in one go, which is over sooner: nobody looks in between.
+    def write_at_once(self, statement: Statement, *, first: str) -> int:
+        """Run one statement as a transaction, and in one go: that is over sooner.
 
         Parameters
         ----------
-        statements : sequence of (str, tuple)
-            In the driver's words, with their values.
+        statement : (str, tuple)
+            In the driver's words, with its values.
+        first : str
+            What is to be said before it on PostgreSQL; SQLite has one writer anyway.
 
         Returns
         -------
         int
-            Rows that the last one wrote.
+            Rows that it wrote.
 
         Raises
         ------
         sqlalchemy.exc.SQLAlchemyError, OSError
-            If the database does not answer or refuses one: then nothing was written.
+            If the database does not answer or refuses it: then nothing was written.
         """
         if not self.is_sqlite:
             with self._opened().connect() as connection:
-                return run_in_one_go(connection, statements)
-        if len(statements) == 1:
-            with self._begun(*statements[0]) as (_, written):
-                return written
-        with self.writing() as writer:
-            return [writer.exec_driver_sql(*statement).rowcount for statement in statements][-1]
+                return run_in_one_go(connection, first, statement)
+        with self._begun(*statement) as (_, written):
+            return written
 
     @contextmanager
     def _begun(self, statement: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Connection, int]]:

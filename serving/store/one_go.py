@@ -5,8 +5,7 @@ Statement by statement each one waits for the server, and then again for its tur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import psycopg
 from sqlalchemy import Connection
@@ -17,18 +16,17 @@ __all__ = ["Statement", "run_in_one_go"]
 Statement: TypeAlias = tuple[str, tuple[Any, ...]]
 """A statement in the driver's own words, and its values."""
 
-_COMMIT: Final = "COMMIT"
 
-
-def run_in_one_go(connection: Connection, statements: Sequence[Statement]) -> int:
-    """Run statements and commit; return how many rows the last one wrote.
+def run_in_one_go(connection: Connection, first: str, statement: Statement) -> int:
+    """Say something first, run a statement, and commit; return how many rows the statement wrote.
 
     Parameters
     ----------
     connection : Connection
         Outside of any transaction.
-    statements : sequence of Statement
-        Each sees what was committed before it begins; a failure undoes them all.
+    first : str
+    statement : Statement
+        It sees what was committed before it begins, even while the first one waited; a failure undoes all.
 
     Raises
     ------
@@ -38,11 +36,10 @@ def run_in_one_go(connection: Connection, statements: Sequence[Statement]) -> in
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     try:
         with driver.pipeline(), driver.cursor() as cursor:
-            for statement, values in statements[:-1]:
-                driver.execute(statement, values)
-            cursor.execute(*statements[-1])
-            driver.execute(_COMMIT)
+            driver.execute(first)
+            cursor.execute(*statement)
+            driver.execute("COMMIT")
         return cursor.rowcount
     except psycopg.Error as error:
         connection.invalidate()
-        raise OperationalError(statements[-1][0], None, error, hide_parameters=True) from error
+        raise OperationalError(statement[0], None, error, hide_parameters=True) from error

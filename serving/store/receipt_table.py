@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql
 
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.one_go import Statement
@@ -20,25 +19,24 @@ _ROWS: Final = 100
 """Rows in one statement; each has nine values."""
 
 _NAMES: Final = ", ".join(RECEIPTS.c[name].name for name in Slip._fields)
-_DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
-_TYPES: Final = [RECEIPTS.c[name].type.compile(_DIALECT) for name in Slip._fields]
+_TYPES: Final = [str(RECEIPTS.c[name].type) for name in Slip._fields]
 _ROWS_OF: Final = {
     "sqlite": f"({', '.join('?' * len(_TYPES))})",
     "postgresql": f"({', '.join(f'%s::{kind}' for kind in _TYPES)})",  # as arrays, long texts take ten times as long
 }
 
 
-class Barred(Protocol):
+class WhoIsBarred(Protocol):
     """Knows who was erased or objects."""
 
     def kept_as(self, connection: Connection, lead_ids: Collection[str]) -> Mapping[str, str]:
         """Return which of some leads are, each with the name under which an emptied receipt of theirs is kept."""
         ...
 
-    def none_of(self, lead_ids: Collection[str]) -> tuple[Sequence[Statement], Statement] | None:
-        """Return what to run first, and then a condition that holds only if none of some leads is; None if one may be.
+    def none_of(self, lead_ids: Collection[str]) -> tuple[str, Statement] | None:
+        """Return a condition that holds only if none of some leads is, to be put into the statement that relies on it.
 
-        The condition goes into the statement that relies on it.
+        Before it stands what is to be said first where several write at once. None if one of the leads may be barred.
         """
         ...
 
@@ -49,11 +47,11 @@ class ReceiptTable:
     Parameters
     ----------
     database : Database
-    barred : Barred, optional
+    barred : WhoIsBarred, optional
         Without one nobody is: it is not asked.
     """
 
-    def __init__(self, database: Database, barred: Barred | None = None) -> None:
+    def __init__(self, database: Database, barred: WhoIsBarred | None = None) -> None:
         self._database = database
         self._barred = barred
 
@@ -81,7 +79,7 @@ class ReceiptTable:
             return False
         before, condition = found
         insert = _insert(self._database.dialect, receipts, condition)
-        return self._database.write_at_once([*before, insert]) == len(receipts)
+        return self._database.write_at_once(insert, first=before) == len(receipts)
 
     def add_missing(self, receipts: Sequence[Slip]) -> int:
         """Write those receipts that are not there yet, in one transaction; return how many."""

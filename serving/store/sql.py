@@ -6,12 +6,24 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Table, bindparam, func, select, true
+from sqlalchemy import ColumnElement, Connection, CursorResult, Select, Table, bindparam, func, select, true
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import Text
 
-__all__ = ["AT_ONCE", "analyze", "any_of", "as_one", "insert_many", "is_true", "one_of", "parts", "row_dicts", "upsert"]
+__all__ = [
+    "AT_ONCE",
+    "analyze",
+    "any_of",
+    "as_one",
+    "in_pages",
+    "insert_many",
+    "is_true",
+    "one_of",
+    "parts",
+    "row_dicts",
+    "upsert",
+]
 
 AT_ONCE: Final = 500
 """Values in one question: older builds of SQLite bind at most 999."""
@@ -55,14 +67,24 @@ def upsert(dialect: str, table: Table) -> Any:
     return (sqlite if dialect == "sqlite" else postgresql).insert(table)
 
 
+def in_pages(connection: Connection, asked: Select[Any], key: ColumnElement[Any], most: int) -> Iterator[Any]:
+    """Yield what a question finds, so many rows at a time, in the order of a unique column that it selects first.
+
+    A cursor would do the same, but one on PostgreSQL can't be closed where the server breaks off in the middle.
+    """
+    page = connection.execute(asked.order_by(key).limit(most)).all()
+    while page:
+        yield from page
+        page = connection.execute(asked.where(key > page[-1][0]).order_by(key).limit(most)).all()
+
+
 def analyze(connection: Connection, tables: Iterable[Table]) -> None:
     """Let PostgreSQL see how many rows it has and how they are spread; by itself it looks a minute later.
 
     Until then it takes the index of the versions that count for a short one, and reads all of it at each question.
     """
-    if connection.dialect.name == "postgresql":
-        quote = connection.dialect.identifier_preparer.quote
-        connection.exec_driver_sql(f"ANALYZE {', '.join(quote(table.name) for table in tables)}")
+    quote = connection.dialect.identifier_preparer.quote
+    connection.exec_driver_sql(f"ANALYZE {', '.join(quote(table.name) for table in tables)}")
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
