@@ -33,6 +33,7 @@ from leadlight.serving.json_text import written
 from leadlight.serving.ledger.idempotency import Kept, OtherBody, StillRunning, key_digest, once
 from leadlight.serving.ledger.ledger import CannotMerge, ErasedLead, OtherDecision, UnknownLead
 from leadlight.serving.store.plain_error import plain
+from leadlight.serving.threads import computed
 from leadlight.serving.words import language_of, say
 
 __all__ = ["install"]
@@ -211,7 +212,7 @@ async def _events(
     if len(call.body) <= _INLINE:
         rows, places, problems = call.read_items(name, shape)
     else:
-        rows, places, problems = await run_in_threadpool(call.read_items, name, shape)
+        rows, places, problems = await computed(call.read_items, name, shape)
 
     def act(connection: Connection) -> Kept:
         taken = call.desk.memory.ledger.add_events(connection, name, rows, call.now)

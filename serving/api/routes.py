@@ -33,6 +33,7 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
 from leadlight.serving.metrics import CONTENT_TYPE_LATEST
 from leadlight.serving.scorer import DEFAULT_REASONS, Answer, Question, Record, Scorer
+from leadlight.serving.threads import computed
 from leadlight.serving.words import language_of
 
 __all__ = ["Reasons", "install", "scorer_of"]
@@ -140,7 +141,7 @@ async def score(request: Request, reasons: Reasons = DEFAULT_REASONS, accept_lan
     if len(body) <= _INLINE:
         answer = await desk.answering.answer(scorer, partial(_question, desk, scorer, body, language, reasons))
     else:
-        answer = await run_in_threadpool(_score_large, desk, scorer, body, language, reasons)
+        answer = await computed(_score_large, desk, scorer, body, language, reasons)
     desk.metrics.asked.add(scorer, [answer], desk.now())
     kept = await desk.keep_soon(scorer, [answer])
     return JsonAnswer(score_json(scorer, answer, kept.receipt_ids[0], kept.degraded), language)
@@ -175,7 +176,7 @@ async def score_batch(
     desk, language = _desk(request), language_of(accept_language)
     scorer = scorer_of(desk)
     body = await read_body(request, desk.settings.max_batch_body_bytes, language)
-    return await run_in_threadpool(_score_all, desk, scorer, body, language, reasons)
+    return await computed(_score_all, desk, scorer, body, language, reasons)
 
 
 def _score_all(desk: Desk, scorer: Scorer, body: bytes, language: str, reasons: int) -> Response:
@@ -265,7 +266,7 @@ async def readyz(request: Request) -> Response:
     all that it leans on.
     """
     desk = _desk(request)
-    await run_in_threadpool(desk.champion.look_again)
+    await computed(desk.champion.look_again)
     neighbours = neighbours_document(request.app.state.neighbours)
     try:
         scorer = scorer_of(desk)

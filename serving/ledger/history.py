@@ -30,6 +30,7 @@ from leadlight.serving.ledger.fingerprint import Fingerprint
 from leadlight.serving.ledger.idle import idle_erased
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.database import Database
+from leadlight.serving.store.postgres import unhurried
 from leadlight.serving.store.schema import LEAD_MOVES, LEADS
 
 __all__ = ["history_of"]
@@ -74,7 +75,7 @@ def history_of(database: Database, *, now: datetime, doers: Mapping[str, str] | 
     BrokenHistory
         As `leadlight.core.source.history_from_tables`.
     """
-    with database.reading() as connection:
+    with database.reading() as connection, unhurried(connection):
         reading = _Reading(connection, to_micros(now), read_facts(connection))
         tables = reading.tables()
     mapping = replace(reading.mapping(tables), doers=dict(reading.facts.doers if doers is None else doers))

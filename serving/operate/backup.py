@@ -35,6 +35,7 @@ from leadlight.serving.operate.manifest import (
 from leadlight.serving.operate.rows import line_of
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.plain_error import plain
+from leadlight.serving.store.postgres import unhurried
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.schema import METADATA
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
@@ -120,9 +121,7 @@ def _write(
 ) -> Manifest:
     taken_at = to_micros(clock.now())
     archive = ArchiveWriter(file, taken_at // _MICROS)
-    with database.reading() as connection:
-        if not database.is_sqlite:  # a large table takes longer than an answer may
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    with database.reading() as connection, unhurried(connection):
         revision = revision_of(connection)
         assert revision is not None  # it was opened
         tables = tuple(_write_table(archive, connection, table) for table in METADATA.sorted_tables)

@@ -218,9 +218,8 @@ def _into_database(
 
 
 def _make_way(engine: Engine, connection: Connection) -> None:
-    """Wait neither too briefly for a large table, nor for ever for a service that uses the tables."""
+    """Don't wait for ever for a service that uses the tables."""
     if engine.dialect.name != "sqlite":
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT}'")
 
 

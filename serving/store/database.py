@@ -18,6 +18,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from leadlight.serving.store.one_go import Statement, run_in_one_go
+from leadlight.serving.store.postgres import postgres_engine
 from leadlight.serving.store.upgrade import upgrade
 
 __all__ = ["Database"]
@@ -25,11 +26,6 @@ __all__ = ["Database"]
 _BUSY_MILLISECONDS: Final = 5_000
 """How long one process waits for another to finish writing."""
 
-_CONNECT_SECONDS: Final = 3
-_POOL_SECONDS: Final = 5
-"""How long one waits for another's connection, where those at hand don't come back."""
-
-_STATEMENT_MILLISECONDS: Final = 30_000
 _CONNECTIONS: Final = 4
 
 
@@ -236,17 +232,7 @@ def _patiently(writer: Connection, milliseconds: int, statement: str, values: tu
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(
-            url,
-            hide_parameters=True,  # what a statement was given may be a lead's, and errors are logged
-            pool_size=_CONNECTIONS,
-            pool_timeout=_POOL_SECONDS,
-            pool_pre_ping=True,  # a server that was started anew has forgotten its connections
-            connect_args={
-                "connect_timeout": _CONNECT_SECONDS,
-                "options": f"-c statement_timeout={_STATEMENT_MILLISECONDS}",
-            },
-        )
+        return postgres_engine(url)
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(

@@ -5,13 +5,18 @@ Statement by statement each one waits for the server, and then again for its tur
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from leadlight.serving.store.postgres import patient_for
+
 __all__ = ["Statement", "run_in_one_go"]
+
+_SECONDS: Final = 5.0
+"""How long the server may take: who sends something whole has somebody waiting, and another way."""
 
 Statement: TypeAlias = tuple[str, tuple[Any, ...]]
 """A statement in the driver's own words, and its values."""
@@ -33,9 +38,8 @@ def run_in_one_go(connection: Connection, first: str, statement: Statement) -> i
     sqlalchemy.exc.OperationalError
         Whatever failed; the connection is given up then.
     """
-    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     try:
-        with driver.pipeline(), driver.cursor() as cursor:
+        with patient_for(connection, _SECONDS) as driver, driver.pipeline(), driver.cursor() as cursor:
             driver.execute(first)
             cursor.execute(*statement)
             driver.execute("COMMIT")

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, inspect, text
 
 from leadlight.core.errors import ModelContractError
+from leadlight.serving.store.postgres import unhurried
 
 __all__ = ["NEWEST", "alone", "revision_of", "upgrade", "walk"]
 
@@ -57,7 +58,7 @@ def alone(engine: Engine) -> Iterator[Connection]:
             yield connection
             connection.exec_driver_sql("COMMIT")
     else:
-        with engine.begin() as connection:
+        with engine.begin() as connection, unhurried(connection):
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
             yield connection
 

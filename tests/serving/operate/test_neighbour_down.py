@@ -99,6 +99,21 @@ def test_the_database_is_stopped_under_load_and_then_the_receiver(
 
 
 @pytest.mark.proof
+def test_the_database_hangs_under_load(tmp_path: Path, model: TrainedModel) -> None:
+    with own_postgres() as own, story(tmp_path, own.url, model) as (service, load, _receiver, _door, version):
+        own.freeze()  # connections stay open, new ones are taken, and nothing is ever answered
+        wait_for(lambda: load.degraded > 20)
+        wait_for(lambda: refuses_all(load))
+        wait_for(lambda: service.neighbour("database") == "down")
+        promote(model, tmp_path, 8)
+        wait_for(lambda: version() == 8)
+        load.wait_for_more(500)
+        own.thaw()
+        wait_for(lambda: service.neighbour("database") == "ok")
+        load.wait_for_more()
+
+
+@pytest.mark.proof
 def test_somebody_else_holds_the_sqlite_file_under_load(tmp_path: Path, model: TrainedModel) -> None:
     with story(tmp_path, f"sqlite:///{tmp_path / 'leadlight.db'}", model) as (_, load, _receiver, _door, version):
         with closing(sqlite3.connect(tmp_path / "leadlight.db", isolation_level=None)) as other:
