@@ -31,7 +31,8 @@ from leadlight.serving.api.spec import body_spec, refusals
 from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import written
 from leadlight.serving.ledger.idempotency import Kept, OtherBody, StillRunning, key_digest, once
-from leadlight.serving.ledger.ledger import CannotMerge, ErasedLead, OtherDecision, UnknownLead
+from leadlight.serving.ledger.jobs import Job, Shared
+from leadlight.serving.ledger.ledger import CannotMerge, ErasedLead, OtherDecision, Taken, Told, UnknownLead
 from leadlight.serving.store.plain_error import plain
 from leadlight.serving.threads import computed
 from leadlight.serving.words import language_of, say
@@ -214,8 +215,7 @@ async def _events(
     else:
         rows, places, problems = await computed(call.read_items, name, shape)
 
-    def act(connection: Connection) -> Kept:
-        taken = call.desk.memory.ledger.add_events(connection, name, rows, call.now)
+    def kept(taken: Taken) -> Kept:
         erased = [
             {"index": places[place], "field": "lead_id", "rule": "erased", "message": say("rule.erased", call.language)}
             for place in taken.erased
@@ -230,7 +230,7 @@ async def _events(
             }
         )
 
-    return await call.write(act)
+    return await call.tell(name, Told(rows, call.now), kept)
 
 
 async def _remove(request: Request, name: str, event_id: str, accept_language: str | None, key: str | None) -> Response:
@@ -355,6 +355,14 @@ class _Call:
         with_attributes = ((),) if "attributes" in shape.model_fields else ()
         return Shapes(self.language, {(): tuple(shape.model_fields)}, with_attributes)
 
+    async def tell(self, kind: str, told: Told, kept: Callable[[Taken], Kept]) -> Response:
+        """Tell of events, together with what other calls tell at the same time; see `write`."""
+        ledger = self.desk.memory.ledger
+        if self._key is not None:
+            return await self.write(lambda connection: kept(ledger.add_events(connection, kind, told.rows, told.now)))
+        job = Shared(kind, told, len(told.rows), partial(ledger.add_told, kind=kind))
+        return JsonAnswer(kept(await self._write(job)).text.encode(), self.language)
+
     async def write(self, act: Act, *, bars: bool = False) -> Response:
         """Do it in a transaction, once under its key; answer when it is on the disk.
 
@@ -379,13 +387,14 @@ class _Call:
             raise Refusal("still_running")
         running.add(key)
         try:
-            return await self._write(partial(once, key=key, body=self.body, now=self.now, act=act))
+            answer: Kept = await self._write(partial(once, key=key, body=self.body, now=self.now, act=act))
+            return answer
         finally:
             running.discard(key)
 
-    async def _write(self, job: Act) -> Kept:
+    async def _write(self, job: Job) -> Any:
         try:
-            kept: Kept = await self.desk.memory.write(job)
+            return await self.desk.memory.write(job)
         except OtherBody:
             raise Refusal("key_reused") from None
         except StillRunning:
@@ -401,7 +410,6 @@ class _Call:
         except (SQLAlchemyError, OSError) as error:
             _log.warning("the store does not answer: %s", plain(error))
             raise NotNow("unavailable", "detail.store_unavailable") from None
-        return kept
 
 
 def _kept(answer: Mapping[str, Any]) -> Kept:

@@ -5,9 +5,10 @@ Whatever changes a lead notes in the same transaction that it has to be scored a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -22,7 +23,7 @@ from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.schema import DECISIONS, LEADS, RECEIPTS
 from leadlight.serving.store.sql import any_of, parts
 
-__all__ = ["DECISION_STAGES", "CannotMerge", "ErasedLead", "Ledger", "OtherDecision", "Taken", "UnknownLead"]
+__all__ = ["DECISION_STAGES", "CannotMerge", "ErasedLead", "Ledger", "OtherDecision", "Taken", "Told", "UnknownLead"]
 
 DECISION_STAGES: Final[Mapping[str, str | None]] = {
     "accept": "sal",
@@ -80,6 +81,21 @@ class Taken:
     unknown_leads: tuple[str, ...]
 
 
+class Told(NamedTuple):
+    """Events of one kind that one caller told.
+
+    Attributes
+    ----------
+    rows : sequence of mapping
+        Each with its ``lead_id``.
+    now : int
+        Microseconds: when it was told.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    now: int
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """Takes in what the CRM says.
@@ -121,16 +137,28 @@ class Ledger:
         now : int
             Microseconds.
         """
+        [taken] = self.add_told(connection, [Told(rows, now)], kind=kind)
+        return taken
+
+    def add_told(self, connection: Connection, calls: Sequence[Told], *, kind: str) -> list[Taken]:
+        """Take in events of one kind that several callers told at the same time, as if one had told all of them.
+
+        Returns
+        -------
+        list of Taken
+            One for each caller.
+        """
         beside(connection)
+        now = max(call.now for call in calls)
+        rows = [{"recorded_at": call.now, **row} for call in calls for row in call.rows]
         persons = find_persons(connection, self.secret, [row["lead_id"] for row in rows])
-        erased = tuple(place for place, row in enumerate(rows) if row["lead_id"] in persons.erased)
+        kept = [row for row in rows if row["lead_id"] not in persons.erased]
         events = EVENT_KINDS[kind]
-        taken = [events.as_of_today(row, persons) for row in rows if row["lead_id"] not in persons.erased]
-        changed = events.add(connection, taken, now)
+        today = [events.as_of_today(row, persons) for row in kept]
+        changed = events.add(connection, today, now)
         self._touched(connection, persons, {lead_id for leads in changed for lead_id in leads}, now)
-        accepted = [row["lead_id"] for row, leads in zip(taken, changed, strict=True) if leads]
-        unknown = sorted({lead_id for lead_id in accepted if not persons.is_known(lead_id)})
-        return Taken(len(accepted), len(taken) - len(accepted), erased, tuple(unknown))
+        accepted = iter([row["lead_id"] if leads else None for row, leads in zip(today, changed, strict=True)])
+        return [_taken(persons, call, accepted) for call in calls]
 
     def remove_event(self, connection: Connection, kind: str, key: str, now: int) -> bool:
         """Take an event back; return whether there was one. Past moments keep it."""
@@ -318,6 +346,19 @@ class Ledger:
                 if connection.execute(asked).first() is not None:
                     return lead_id
             raise
+
+
+def _taken(persons: Persons, call: Told, accepted: Iterator[str | None]) -> Taken:
+    """Return what became of a call's events.
+
+    Of those whose lead was not erased ``accepted`` gives the lead, as it goes today, or None for a duplicate.
+    """
+    erased = tuple(place for place, row in enumerate(call.rows) if row["lead_id"] in persons.erased)
+    of_kept = list(islice(accepted, len(call.rows) - len(erased)))
+    leads = {lead_id for lead_id in of_kept if lead_id is not None}
+    unknown = tuple(sorted(lead_id for lead_id in leads if not persons.is_known(lead_id)))
+    duplicates = of_kept.count(None)
+    return Taken(len(of_kept) - duplicates, duplicates, erased, unknown)
 
 
 def _touch(connection: Connection, lead_ids: Sequence[str], now: int) -> None:

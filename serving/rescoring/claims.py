@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Connection,
     Integer,
     Select,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 
 from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, LEAD_CHANGED, TIME_PASSED
 from leadlight.serving.store.schema import LEADS, META, RESCORING, RESCORING_ACCOUNTS, SCORES
-from leadlight.serving.store.sql import is_true, parts, upsert
+from leadlight.serving.store.sql import any_of, is_true, parts, upsert
 
 __all__ = [
     "Claims",
@@ -39,7 +38,7 @@ __all__ = [
     "held",
     "note_version",
     "postpone",
-    "put_account_on_list",
+    "put_accounts_on_list",
     "sweep",
 ]
 
@@ -194,24 +193,27 @@ def postpone(connection: Connection, claims: Claims, names: Iterable[str], until
         connection.execute(RESCORING.update().where(*ours).values(claimed_until=until))
 
 
-def put_account_on_list(connection: Connection, account_id: str, now: int) -> None:
-    """List an account's leads whose score may not know of the change: what it did concerns them all."""
-    given = {"account": account_id, "urgency": ACCOUNT_CHANGED, "listed_at": now}
-    connection.execute(_listing_account(connection.dialect.name), given)
+def put_accounts_on_list(connection: Connection, claims: Claims, now: int) -> None:
+    """List the leads of claimed accounts whose score may not know of the change: what it did concerns them all."""
+    given = {"urgency": ACCOUNT_CHANGED, "listed_at": now}
+    for part in parts(claims.names):
+        connection.execute(_listing_accounts(connection.dialect.name), {**given, "values": list(part)})
 
 
 @cache
-def _listing_account(dialect: str) -> Any:
-    account: ColumnElement[str] = bindparam("account")
-    since = select(RESCORING_ACCOUNTS.c.since).where(RESCORING_ACCOUNTS.c.account_id == account).scalar_subquery()
+def _listing_accounts(dialect: str) -> Any:
     old = (
         select(LEADS.c.lead_id)
+        .join(RESCORING_ACCOUNTS, RESCORING_ACCOUNTS.c.account_id == LEADS.c.account_id)
         .outerjoin(SCORES, SCORES.c.lead_id == LEADS.c.lead_id)
         .where(
-            LEADS.c.account_id == account,
+            any_of(RESCORING_ACCOUNTS.c.account_id, "values"),
             LEADS.c.merged_into.is_(None),
             LEADS.c.objected_at.is_(None),
-            or_(SCORES.c.lead_id.is_(None), is_true(SCORES.c.is_open) & (SCORES.c.as_of <= since + _COMMITTED)),
+            or_(
+                SCORES.c.lead_id.is_(None),
+                is_true(SCORES.c.is_open) & (SCORES.c.as_of <= RESCORING_ACCOUNTS.c.since + _COMMITTED),
+            ),
         )
         .order_by(LEADS.c.lead_id)
     )

@@ -191,8 +191,7 @@ class Rescorer:
         with self._database.writing() as connection:
             claimed = lists.claim_accounts(connection, _ACCOUNTS_AT_ONCE, self._now(), self._machine())
             if looks_at_accounts(scorer):
-                for account_id in claimed.names:
-                    lists.put_account_on_list(connection, account_id, self._now())
+                lists.put_accounts_on_list(connection, claimed, self._now())
             lists.finish_accounts(connection, claimed)
         return bool(claimed)
 

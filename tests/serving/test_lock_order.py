@@ -22,7 +22,7 @@ from leadlight.serving.rescoring.claims import (
     finish_leads,
     give_way,
     held,
-    put_account_on_list,
+    put_accounts_on_list,
 )
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import first_id
@@ -78,7 +78,7 @@ def test_who_changes_a_lead_waits_for_who_lists_its_account_and_never_the_other_
             assert claimed.names == ["A"]
             changing = other.submit(change)
             wait_for(lambda: _waits(database))
-            put_account_on_list(connection, "A", NOW)
+            put_accounts_on_list(connection, claimed, NOW)
             finish_accounts(connection, claimed)
         changing.result(60)
 
