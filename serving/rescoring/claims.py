@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
 )
 
 from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, LEAD_CHANGED, TIME_PASSED
@@ -179,11 +180,20 @@ def finish_accounts(connection: Connection, claims: Claims) -> None:
 def _finish(connection: Connection, table: Table, key: Any, claims: Claims) -> None:
     if not claims:
         return
-    ours = table.c.claimed_until == claims.until
-    done = table.delete().where(key == bindparam("name"), table.c.generation == bindparam("seen"), ours)
-    connection.execute(done, [{"name": name, "seen": claims.generations[name]} for name in claims.names])
+    done, others = _finishing(table, key)
     for part in parts(claims.names):
-        connection.execute(table.update().where(key.in_(part), ours).values(claimed_until=0))
+        seen = [(name, claims.generations[name]) for name in part]
+        connection.execute(done, {"ours": claims.until, "seen": seen})
+        connection.execute(others, {"ours": claims.until, "values": part})
+
+
+@cache
+def _finishing(table: Table, key: Any) -> tuple[Any, Any]:
+    ours = table.c.claimed_until == bindparam("ours")
+    unchanged = tuple_(key, table.c.generation).in_(bindparam("seen", expanding=True))
+    return table.delete().where(unchanged, ours), table.update().where(any_of(key, "values"), ours).values(
+        claimed_until=0
+    )
 
 
 def postpone(connection: Connection, claims: Claims, names: Iterable[str], until: int) -> None:

@@ -77,14 +77,18 @@ def unhurried(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def patient_for(connection: Connection, seconds: float | None) -> Iterator[psycopg.Connection[Any]]:
-    """Wait so long for each of PostgreSQL's answers in the block, None: for ever; gives the driver's connection."""
+    """Wait so long for each of PostgreSQL's answers in the block, None: for ever; gives the driver's connection.
+
+    That an answer took longer means little here: it may have waited for a lock.
+    """
     driver = connection.connection.driver_connection
     assert isinstance(driver, _PatientConnection)
-    driver.patience = seconds
+    usual = driver.patience, driver.silent
+    driver.patience, driver.silent = seconds, _say_nothing
     try:
         yield driver
     finally:
-        driver.patience = _ANSWER_SECONDS
+        driver.patience, driver.silent = usual
 
 
 class _PatientConnection(psycopg.Connection[Any]):
@@ -95,11 +99,11 @@ class _PatientConnection(psycopg.Connection[Any]):
     patience : float or None
         Seconds; None: for ever.
     silent : callable
-        Called when it ended.
+        Called when it ended: no statement takes as long on a server that works.
     """
 
     patience: float | None = None
-    silent: Callable[[], object] = staticmethod(lambda: None)
+    silent: Callable[[], object]
 
     def wait(self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None) -> _Result:
         """Wait for an answer, as psycopg does."""
@@ -180,6 +184,10 @@ class _Ping:
         except psycopg.Error as error:
             raise InvalidatePoolError("the server has forgotten this connection") from error
         connection.patience = _ANSWER_SECONDS
+
+
+def _say_nothing() -> None:
+    """Draw no conclusion."""
 
 
 def _note_use(_connection: object, record: Any) -> None:

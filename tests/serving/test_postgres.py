@@ -83,6 +83,14 @@ def test_a_write_in_one_go_gives_up_too_and_its_connection_with_it(server: OwnPo
     wait_for(lambda: answers(asked))
 
 
+def test_a_write_in_one_go_that_waits_for_a_lock_says_nothing_of_the_server(asked: Database) -> None:
+    with asked.writing() as holder:
+        holder.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        with pytest.raises(OperationalError, match="did not answer"):
+            asked.write_at_once(("SELECT 1", ()), first="SELECT pg_advisory_xact_lock(1)")
+        assert ask(asked) == 1
+
+
 def test_the_servers_own_words_are_passed_on(asked: Database) -> None:
     with pytest.raises(DBAPIError) as told:
         ask(asked, "SELECT 1 / 0")
