@@ -72,6 +72,8 @@ def demo(
     clock = FixedClock(history.ended_at.to_pydatetime())
     with steps.step("import", "Taking the history into the store"):
         _fill(setting, history, clock)
+    with steps.step("rescore", "Scoring what the store holds"):  # else the queue is short for the first seconds
+        _score_stored(setting, model, version, clock)
     _say(figures)
     api_key = _key(setting)
     _say_key(api_key, port)
@@ -112,6 +114,20 @@ def _fill(setting: Settings, history: History, clock: Clock) -> None:
     with opened(setting) as database:
         now = to_micros(clock.now())
         import_history(database, secret_of(setting), history, now=now, progress=lambda *_: None)
+
+
+def _score_stored(setting: Settings, model: TrainedModel, version: int, clock: Clock) -> None:
+    """Score the store's open leads as the service does."""
+    from leadlight.cli.store import opened
+    from leadlight.serving.champion import Champion
+    from leadlight.serving.rescoring.rescorer import Rescorer
+
+    champion = Champion(lambda: (model, version), None)
+    champion.load()
+    with opened(setting) as database:
+        rescorer = Rescorer(database, champion, clock)
+        while rescorer.turn():
+            pass
 
 
 def _key(setting: Settings) -> str:
