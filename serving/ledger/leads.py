@@ -85,13 +85,22 @@ def put_lead(connection: Connection, lead: Mapping[str, Any], now: int) -> tuple
         return "created", {lead.get("account_id")}
     moved = _move(connection, found, lead, now)
     changed = _change_attributes(connection, found, lead, now)
-    if not moved and not changed:
+    dated = _date(found, lead)
+    if not moved and not changed and not dated:
         return "unchanged", set()
     accounts = {found["account_id"], moved.get("account_id", found["account_id"])}
-    connection.execute(LEADS.update().where(LEADS.c.lead_id == lead["lead_id"]).values(**moved, touched_at=now))
+    values = {**moved, **dated, "touched_at": now}
+    connection.execute(LEADS.update().where(LEADS.c.lead_id == lead["lead_id"]).values(values))
     if moved:  # who sees the lead in the queue must not wait for its next score
         connection.execute(SCORES.update().where(SCORES.c.lead_id == lead["lead_id"]).values(**moved))
-    return "changed", accounts if "account_id" in moved else set()
+    return "changed", accounts if "account_id" in moved or dated else set()
+
+
+def _date(found: Mapping[Any, Any], lead: Mapping[str, Any]) -> dict[str, int]:
+    """Return when the lead was created, if that had not been told: until then its first telling stood for it."""
+    told = lead.get("created_at")
+    was_told = found["created_at"] != found["recorded_at"]
+    return {} if told is None or was_told or told >= found["created_at"] else {"created_at": told}
 
 
 def _move(connection: Connection, found: Mapping[Any, Any], lead: Mapping[str, Any], now: int) -> dict[str, Any]:

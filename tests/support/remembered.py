@@ -115,7 +115,16 @@ class Remembered:
             return {"lead_id": lead_id, "outcome": "created"}
         moved = self._move(lead_id, told, now)
         changed = self._change_attributes(lead_id, told, now)
-        return {"lead_id": lead_id, "outcome": "changed" if moved or changed else "unchanged"}
+        dated = self._date(lead_id, told)
+        return {"lead_id": lead_id, "outcome": "changed" if moved or changed or dated else "unchanged"}
+
+    def _date(self, lead_id: str, told: Mapping[str, Any]) -> bool:
+        """Take up when a lead was created where its first telling has stood for it."""
+        lead, created = self.leads[lead_id], told.get("created_at")
+        if created is None or lead["created_at"] != lead["recorded_at"] or created >= lead["created_at"]:
+            return False
+        lead["created_at"] = created
+        return True
 
     def _insert(self, lead_id: str, told: Mapping[str, Any], now: int) -> None:
         self.leads[lead_id] = {

@@ -33,6 +33,28 @@ def test_a_lead_is_told_once_however_often_it_is_sent(crm: TestClient) -> None:
     assert crm.put("/v1/leads/L-1", json={"attributes": {"source": "referral"}}).json()["outcome"] == "changed"
 
 
+def created_at(crm: TestClient) -> str:
+    return str(crm.get("/v1/leads/L-1").json()["created_at"])
+
+
+@pytest.mark.parametrize("first", ["a lead without its date", "an objection, of a lead known by its events"])
+def test_when_a_lead_was_created_may_be_told_later_and_then_it_stays(
+    crm: TestClient, clock: Clock, first: str
+) -> None:
+    if first.startswith("an objection"):
+        tell(crm, activity())
+        crm.put("/v1/leads/L-1/objection")
+    else:
+        crm.put("/v1/leads/L-1", json={"attributes": {"source": "webinar"}})
+    assert created_at(crm) == "2026-11-23T09:00:00Z"
+    clock.later(days=1)
+    assert crm.put("/v1/leads/L-1", json={"created_at": "2026-11-24T08:00:00Z"}).json()["outcome"] == "unchanged"
+    assert created_at(crm) == "2026-11-23T09:00:00Z"  # it was there by then
+    for told in ("2026-11-01T00:00:00Z", "2026-10-01T00:00:00Z", "2026-11-02T00:00:00Z"):
+        crm.put("/v1/leads/L-1", json={"created_at": told})
+        assert created_at(crm) == "2026-11-01T00:00:00Z"
+
+
 def test_what_is_not_named_stays_and_null_clears(crm: TestClient, clock: Clock) -> None:
     crm.put("/v1/leads/L-1", json={"account_id": "A-1", "owner_id": "O-1", "attributes": {"a": "x", "b": 2}})
     clock.later(hours=1)
