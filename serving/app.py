@@ -46,7 +46,7 @@ from leadlight.serving.store.key_table import KeyTable
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
 from leadlight.serving.stored_pages import StoredPages
-from leadlight.serving.threads import bound_waiting
+from leadlight.serving.threads import bound_threads
 from leadlight.serving.web.routes import mount
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def create_app(
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        bound_waiting()
+        bound_threads()
         await asyncio.to_thread(keeper.open)
         await asyncio.to_thread(door.open)
         for part in (neighbours, rescorer, outbox, retention):

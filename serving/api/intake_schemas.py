@@ -44,7 +44,8 @@ class PutLead(_Told):
     """What the CRM says of a lead. What it does not name stays as it was; null clears it."""
 
     created_at: Annotated[
-        Instant | None, Field(description="when it was created; by default when it was first told. Once told it does not move")
+        Instant | None,
+        Field(description="when it was created; by default when it was first told. Once told it does not move"),
     ] = None
     occurred_at: Annotated[Instant | None, Field(description="since when the attributes are as told; default now")] = (
         None

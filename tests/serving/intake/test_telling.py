@@ -38,9 +38,7 @@ def created_at(crm: TestClient) -> str:
 
 
 @pytest.mark.parametrize("first", ["a lead without its date", "an objection, of a lead known by its events"])
-def test_when_a_lead_was_created_may_be_told_later_and_then_it_stays(
-    crm: TestClient, clock: Clock, first: str
-) -> None:
+def test_when_a_lead_was_created_may_be_told_later_and_then_it_stays(crm: TestClient, clock: Clock, first: str) -> None:
     if first.startswith("an objection"):
         tell(crm, activity())
         crm.put("/v1/leads/L-1/objection")
