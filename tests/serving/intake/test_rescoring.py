@@ -439,7 +439,7 @@ def test_a_lead_that_waits_for_what_lies_ahead_is_scored_before_that_too(crm: Te
         tell(crm, activity(lead_id, occurred_at="2026-11-23T09:04:00Z"))
     wait_for(
         lambda: (
-            not rows(crm, select(RESCORING_ACCOUNTS))  # first: its leads are listed once more, for now
+            not rows(crm, select(RESCORING_ACCOUNTS))  # first: it lists its leads once more
             and all(row.since > NOW + 60_000_000 for row in rows(crm, select(RESCORING.c.since)))
         )
     )
