@@ -1,7 +1,8 @@
 """Threads beside the event loop: few that may wait for the database, and others that compute.
 
-Each kind has its own, so that a database that hangs holds up no score. They are few because only one runs Python at a
-time: more would hold more memory and more connections, and be no faster.
+Each kind has its own, so that whoever waits for a database that hangs holds up no score; only a batch waits for its
+own receipts where it was computed. They are few because only one runs Python at a time: more would hold more memory and
+more connections, and be no faster.
 """
 
 from __future__ import annotations

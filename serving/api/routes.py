@@ -266,7 +266,8 @@ async def readyz(request: Request) -> Response:
     all that it leans on.
     """
     desk = _desk(request)
-    await computed(desk.champion.look_again)
+    if not desk.champion.is_ready:
+        await computed(desk.champion.look_again)
     neighbours = neighbours_document(request.app.state.neighbours)
     try:
         scorer = scorer_of(desk)

@@ -97,7 +97,10 @@ def put_lead(connection: Connection, lead: Mapping[str, Any], now: int) -> tuple
 
 
 def _date(found: Mapping[Any, Any], lead: Mapping[str, Any]) -> dict[str, int]:
-    """Return when the lead was created, if that had not been told: until then its first telling stood for it."""
+    """Return when the lead was created, if that had not been told: until then its first telling stood for it.
+
+    So it did in a history without ``recorded_at``, and there too an earlier day that the CRM names is taken up, once.
+    """
     told = lead.get("created_at")
     was_told = found["created_at"] != found["recorded_at"]
     return {} if told is None or was_told or told >= found["created_at"] else {"created_at": told}

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from leadlight.serving.ledger.stale import ACCOUNT_CHANGED, LEAD_CHANGED, TIME_PASSED
 from leadlight.serving.store.schema import LEADS, META, RESCORING, RESCORING_ACCOUNTS, SCORES
-from leadlight.serving.store.sql import any_of, is_true, parts, upsert
+from leadlight.serving.store.sql import AT_ONCE, any_of, is_true, parts, upsert
 
 __all__ = [
     "Claims",
@@ -181,7 +181,7 @@ def _finish(connection: Connection, table: Table, key: Any, claims: Claims) -> N
     if not claims:
         return
     done, others = _finishing(table, key)
-    for part in parts(claims.names):
+    for part in parts(claims.names, AT_ONCE // 2):  # two values of each
         seen = [(name, claims.generations[name]) for name in part]
         connection.execute(done, {"ours": claims.until, "seen": seen})
         connection.execute(others, {"ours": claims.until, "values": part})

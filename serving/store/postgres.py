@@ -10,12 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Dialect, Engine, create_engine
 from sqlalchemy import event as events
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import InvalidatePoolError
@@ -57,7 +58,7 @@ def postgres_engine(url: URL) -> Engine:
     events.listen(engine, "do_connect", server.connect)
     for used in ("connect", "checkin"):
         events.listen(engine, used, _note_use)
-    events.listen(engine, "checkout", _Ping(engine).before_use)
+    events.listen(engine, "checkout", partial(_ping_idle, engine.dialect))
     return engine
 
 
@@ -162,28 +163,16 @@ class _Server:
             self._next_try = time.monotonic() + _SILENT_SECONDS
 
 
-class _Ping:
-    """Sees whether a connection that lay idle is still one: a server that was started anew has forgotten it."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._dialect = engine.dialect
-
-    def before_use(self, connection: Any, record: Any, _proxy: object) -> None:
-        """Have another connection taken where this one is dead.
-
-        Raises
-        ------
-        InvalidatePoolError
-            All connections are older than the server, then.
-        """
-        if time.monotonic() - record.info["used"] < _IDLE_SECONDS:
-            return
-        connection.patience = _CONNECT_SECONDS
-        try:
-            self._dialect.do_ping(connection)
-        except psycopg.Error as error:
-            raise InvalidatePoolError("the server has forgotten this connection") from error
-        connection.patience = _ANSWER_SECONDS
+def _ping_idle(dialect: Dialect, connection: Any, record: Any, _proxy: object) -> None:
+    """Have another connection taken for one that lay idle and is dead: a server that began anew has forgotten it."""
+    if time.monotonic() - record.info["used"] < _IDLE_SECONDS:
+        return
+    connection.patience = _CONNECT_SECONDS
+    try:
+        dialect.do_ping(connection)
+    except psycopg.Error as error:
+        raise InvalidatePoolError("the server has forgotten this connection") from error  # and all that are as old
+    connection.patience = _ANSWER_SECONDS
 
 
 def _say_nothing() -> None:

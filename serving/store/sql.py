@@ -11,6 +11,8 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import Text
 
+from leadlight.serving.store.postgres import unhurried
+
 __all__ = [
     "AT_ONCE",
     "analyze",
@@ -84,7 +86,8 @@ def analyze(connection: Connection, tables: Iterable[Table]) -> None:
     Until then it takes the index of the versions that count for a short one, and reads all of it at each question.
     """
     quote = connection.dialect.identifier_preparer.quote
-    connection.exec_driver_sql(f"ANALYZE {', '.join(quote(table.name) for table in tables)}")
+    with unhurried(connection):
+        connection.exec_driver_sql(f"ANALYZE {', '.join(quote(table.name) for table in tables)}")
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -138,8 +138,10 @@ def test_only_so_much_is_done_in_one_step_and_other_jobs_find_their_own_results(
         rows = [{"lead_id": "L-0", "type": "call", "occurred_at": 1, "activity_id": f"A-{place}"}]
         return Shared("activities", world.told(rows, NOW), size, noted)
 
+    def alone(_connection: Connection) -> str:
+        return "alone"
+
     most = jobs._TOGETHER
-    alone = lambda _connection: "alone"  # noqa: E731
     done = run_jobs(database, [told(0), alone, told(1), told(2, most), told(3), alone])
     assert steps == [2, 1, 1]
     assert [one if one == "alone" else one.accepted for one in done] == [1, "alone", 1, 1, 1, "alone"]
