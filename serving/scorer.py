@@ -22,6 +22,7 @@ from leadlight.features.timeline import Moments
 from leadlight.serving.json_text import spliced
 from leadlight.serving.pages_data import Band
 from leadlight.serving.reasons import Explainer, Reason, Shares
+from leadlight.serving.store.packed import packed
 from leadlight.serving.store.receipts import SCHEMA_VERSION, Slip
 
 __all__ = ["DEFAULT_REASONS", "Answer", "Ignored", "Question", "Record", "Scorer"]
@@ -349,9 +350,15 @@ class Scorer:
             "language": answer.language,
             "schema_version": SCHEMA_VERSION,
         }
-        text = spliced(head, "reasons", answer.reasons_json, rest).decode()
         return Slip(
-            receipt_id, answer.lead_id, answer.as_of, made_at, self.version, self.agreement_version, text, answer.score
+            receipt_id,
+            answer.lead_id,
+            answer.as_of,
+            made_at,
+            self.version,
+            self.agreement_version,
+            packed(spliced(head, "reasons", answer.reasons_json, rest)),
+            answer.score,
         )
 
     @cached_property

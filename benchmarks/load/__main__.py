@@ -1,7 +1,8 @@
 """The whole service under load on SQLite and on PostgreSQL, beside bare FastAPI endpoints of the same contracts.
 
     python -m benchmarks.load [--json] [--seconds 3] [--rounds 3] [--leads 4000] [--only sqlite,postgresql]
-                              [--connections 4] [--changes SECONDS] [--steady MINUTES] [--folder DIR]
+                              [--calls score,stored] [--connections 4] [--changes SECONDS] [--steady MINUTES]
+                              [--folder DIR]
 
 A simulated company is imported into each database and scored. Then, in turns, a few rounds each, a few connections ask
 without a pause: a stateless score with receipts kept and all reasons, the stored score of a lead, one activity told,
@@ -22,6 +23,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,7 +56,7 @@ def run(folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     ) as found:  # fmt: skip
         company = Company.of(folder, next(iter(found.values())).address, as_of)
         sizes = Sizes(asked.seconds, asked.rounds, asked.connections)
-        figures = measure(folder, Path(scratch), found, company, sizes, tell)
+        figures = measure(folder, Path(scratch), found, company, asked.calls, sizes, tell)
         result = {
             "benchmark": "load",
             "calls": {name: {one.name: one.as_dict() for one in services} for name, services in figures.items()},
@@ -140,6 +142,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=CONNECTIONS, help="that ask without a pause")
     parser.add_argument("--only", default=",".join(KINDS), help="databases, with commas between them")
+    parser.add_argument("--calls", default=",".join(CASES), help="kinds of call, with commas between them")
     parser.add_argument("--leads", type=int, default=4000, help="size of the simulated company")
     parser.add_argument("--requests", type=int, default=400, help="different leads whose scores are asked for")
     parser.add_argument("--seed", type=int, default=1)
@@ -147,13 +150,18 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--steady", type=float, default=0.0, metavar="MINUTES", help="how long the mixture is sent")
     parser.add_argument("--folder", type=Path, help="keep what is made ready there, and use it again next time")
     asked = parser.parse_args()
-    named = asked.only.split(",")
-    if unknown := sorted(set(named) - set(KINDS)):
-        parser.error(f"--only: there is no {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    asked.only = _chosen(parser, "--only", asked.only, KINDS)
+    asked.calls = _chosen(parser, "--calls", asked.calls, list(CASES))
     if asked.seconds <= 0 or min(asked.rounds, asked.connections) < 1 or asked.changes < 0 or asked.steady < 0:
         parser.error("--seconds, --rounds and --connections must be positive, --changes and --steady not negative")
-    asked.only = [kind for kind in KINDS if kind in named]
     return asked
+
+
+def _chosen(parser: argparse.ArgumentParser, option: str, given: str, there: Sequence[str]) -> list[str]:
+    named = given.split(",")
+    if unknown := sorted(set(named) - set(there)):
+        parser.error(f"{option}: there is no {', '.join(unknown)}; there are {', '.join(there)}")
+    return [one for one in there if one in named]
 
 
 def main() -> None:

@@ -54,7 +54,13 @@ def stores(
 
 
 def measure(
-    folder: Path, scratch: Path, found: dict[str, Running], company: Company, sizes: Sizes, tell: Callable[[str], None]
+    folder: Path,
+    scratch: Path,
+    found: dict[str, Running],
+    company: Company,
+    calls: Sequence[str],
+    sizes: Sizes,
+    tell: Callable[[str], None],
 ) -> dict[str, list[Figures]]:
     """Return, for each case, the figures of each store, of the bare endpoint, and for scores those without receipts."""
     any_store = next(iter(found.values()))
@@ -64,7 +70,8 @@ def measure(
         bare = stack.enter_context(_bare(scratch))
         stack.enter_context(pinned())
         figures = {}
-        for name, case in CASES.items():
+        for name in calls:
+            case = CASES[name]
             services = {**{kind: (one.address, one.child) for kind, one in found.items()}, BARE: bare}
             if name == "score":
                 services[OFF] = (off.address, off.child)

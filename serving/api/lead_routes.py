@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar
@@ -31,6 +32,7 @@ from leadlight.serving.reasons import why_of
 from leadlight.serving.scorer import DEFAULT_REASONS, Scorer
 from leadlight.serving.showing import BadCursor, Filters, Shown, find_page, give_receipts, read_scores, shown_before
 from leadlight.serving.store.ids import is_receipt_id
+from leadlight.serving.store.packed import unpacked
 from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.schema import (
     ACTIVITIES,
@@ -238,8 +240,17 @@ def _export(connection: Connection, desk: Desk, asked: str) -> dict[str, Any]:
     for table in _HELD:
         columns = [column for column in table.c if column.name not in ("row_id", "identity", "features")]
         rows = connection.execute(select(*columns).where(table.c.lead_id.in_(names))).mappings()
-        tables[table.name] = [dict(row) for row in rows]
+        tables[table.name] = [_readable(row) for row in rows]
     return {"lead_id": lead_id, "tables": tables}
+
+
+def _readable(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a row of the export; a receipt's as what it says, None where it was emptied."""
+    found = dict(row)
+    if "packed" in found:
+        stored = found.pop("packed")
+        found["receipt"] = json.loads(unpacked(stored)) if stored else None
+    return found
 
 
 async def _show(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table, select
 from leadlight.serving.ledger.answers import answers_naming, forget_answers
 from leadlight.serving.ledger.barred import note_barred
 from leadlight.serving.ledger.persons import token_of
+from leadlight.serving.store.packed import NOTHING
 from leadlight.serving.store.schema import (
     ACTIVITIES,
     ATTRIBUTE_CHANGES,
@@ -129,7 +130,7 @@ def erase_lead(
 
 def empty_receipts(connection: Connection, lead_id: str, now: int, renamed: str | None = None) -> int:
     """Take out of a lead's receipts all but id, time, model version and score; return how many."""
-    emptied = {RECEIPTS.c.text: "", RECEIPTS.c.erased_at: now, RECEIPTS.c.lead_id: renamed or lead_id}
+    emptied = {RECEIPTS.c.packed: NOTHING, RECEIPTS.c.erased_at: now, RECEIPTS.c.lead_id: renamed or lead_id}
     return connection.execute(RECEIPTS.update().where(RECEIPTS.c.lead_id == lead_id).values(emptied)).rowcount
 
 

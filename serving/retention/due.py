@@ -12,6 +12,7 @@ from leadlight.core.clock import DAY
 from leadlight.serving.ledger.idle import heard_of, heard_of_ids, ids_of_events, not_told, untouched
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import first_id
+from leadlight.serving.store.packed import NOTHING
 from leadlight.serving.store.schema import LEADS, OUTBOX, RECEIPTS
 from leadlight.serving.store.sql import parts
 
@@ -83,7 +84,7 @@ def due_receipts(database: Database, before: int, since: int = 0) -> Iterator[li
     after = first_id(since) if since else ""
     while True:
         asked = (
-            select(row.receipt_id, row.made_at, row.lead_id, (row.text != "").label("whole"))
+            select(row.receipt_id, row.made_at, row.lead_id, (row.packed != NOTHING).label("whole"))
             .where(row.receipt_id > after, row.receipt_id < end)
             .order_by(row.receipt_id)
             .limit(_STRETCH)

@@ -26,6 +26,7 @@ from leadlight.serving.retention.due import Due, due_leads, due_messages, due_re
 from leadlight.serving.retention.limits import KINDS, Limits
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import JOURNAL_FILE, ErasureJournal
+from leadlight.serving.store.packed import NOTHING
 from leadlight.serving.store.schema import OUTBOX, RECEIPTS, SCORES
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
 
@@ -286,7 +287,7 @@ class Forgetting:
         for one in sorted(found, key=lambda one: one.lead_id):  # the order in which all lock leads' rows
             ours = (RECEIPTS.c.receipt_id == one.key, RECEIPTS.c.lead_id == one.lead_id)
             emptied = {
-                RECEIPTS.c.text: "",
+                RECEIPTS.c.packed: NOTHING,
                 RECEIPTS.c.erased_at: now,
                 RECEIPTS.c.lead_id: token_of(secret, one.lead_id),
             }

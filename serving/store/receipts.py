@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from leadlight.serving.store.packed import packed, unpacked
+
 __all__ = ["SCHEMA_VERSION", "ErasedReceipt", "Receipt", "Slip"]
 
 SCHEMA_VERSION: Final = 1
@@ -67,9 +69,9 @@ class Receipt:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     @classmethod
-    def from_json(cls, text: str) -> Receipt:
+    def from_packed(cls, stored: bytes) -> Receipt:
         """Read back what a `Slip` holds."""
-        return cls(**json.loads(text))
+        return cls(**json.loads(unpacked(stored)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,8 @@ class Slip(NamedTuple):
     as_of, made_at : int
         Microseconds since 1970 UTC.
     model_version, agreement_version : int, str
-    text : str
-        The whole receipt as one line of JSON; floats read back to the same bits.
+    packed : bytes
+        The whole receipt as one line of JSON, compressed; floats read back to the same bits.
     score : int
         What outlives the erasure of the rest.
     schema_version : int
@@ -117,12 +119,12 @@ class Slip(NamedTuple):
     made_at: int
     model_version: int
     agreement_version: str
-    text: str
+    packed: bytes
     score: int
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
-    def of(cls, text: str) -> Slip:
+    def of(cls, text: bytes) -> Slip:
         """Return the slip of a receipt's JSON.
 
         Raises
@@ -138,7 +140,7 @@ class Slip(NamedTuple):
             found["made_at"],
             found["model_version"],
             found["agreement_version"],
-            text,
+            packed(text),
             found["score"],
             found["schema_version"],
         )

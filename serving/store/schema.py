@@ -236,9 +236,9 @@ RECEIPTS: Final = Table(
     Column("model_version", Integer, nullable=False),
     Column("agreement_version", Text, nullable=False),
     Column("schema_version", Integer, nullable=False),
-    Column("receipt", Text, key="text", nullable=False, comment="the whole receipt as JSON"),
     Column("score", Integer, comment="what is left of an erased receipt"),
     Column("erased_at", BigInteger),
+    Column("packed", LargeBinary, nullable=False, comment="the whole receipt as JSON, Zstandard; empty once erased"),
     Index("receipts_by_lead", "lead_id", "made_at"),
 )
 

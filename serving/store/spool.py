@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from leadlight.core.disk import sync
+from leadlight.serving.store.packed import unpacked
 from leadlight.serving.store.receipts import Receipt, Slip
 
 __all__ = ["SPOOL_FILE", "Spool"]
@@ -55,7 +56,7 @@ class Spool:
         with self._locked() as file:
             file.seek(0, os.SEEK_END)
             _end_torn_line(file)
-            file.write(b"".join(receipt.text.encode() + b"\n" for receipt in receipts))
+            file.write(b"".join(unpacked(receipt.packed) + b"\n" for receipt in receipts))
             _sync(file)
 
     def empty_into(self, take: Callable[[list[Slip]], object], part: int = _PART) -> int:
@@ -103,7 +104,7 @@ class Spool:
             return None
         with self._locked() as file:
             found = next((slip for slip in _read(file) if slip.receipt_id == receipt_id), None)
-        return None if found is None else Receipt.from_json(found.text)
+        return None if found is None else Receipt.from_packed(found.packed)
 
     @contextmanager
     def _locked(self) -> Iterator[BinaryIO]:
@@ -147,7 +148,7 @@ def _lines(file: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:
 
 def _slip(line: bytes) -> Slip | None:
     try:
-        return Slip.of(line.decode().rstrip("\n"))
+        return Slip.of(line.rstrip(b"\n"))
     except (json.JSONDecodeError, UnicodeDecodeError):
         return None
 

@@ -13,7 +13,7 @@ from leadlight.serving.store.postgres import unhurried
 
 __all__ = ["NEWEST", "alone", "revision_of", "upgrade", "walk"]
 
-NEWEST: Final = "0002"
+NEWEST: Final = "0003"
 """The last step in `migrations/versions`."""
 
 _LOCK_NUMBER: Final = 0x1EAD11

@@ -18,6 +18,7 @@ from leadlight.core.settings import Settings
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds
+from leadlight.serving.store.packed import packed
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Receipt
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
@@ -129,13 +130,13 @@ def test_numbers_that_began_anew_replay_with_the_model_that_made_the_receipt(run
 
 
 def tampered(slip, **changes):
-    receipt = replace(Receipt.from_json(slip.text), receipt_id=IDS.next(), **changes)
-    return slip._replace(receipt_id=receipt.receipt_id, text=json.dumps(asdict(receipt)))
+    receipt = replace(Receipt.from_packed(slip.packed), receipt_id=IDS.next(), **changes)
+    return slip._replace(receipt_id=receipt.receipt_id, packed=packed(json.dumps(asdict(receipt)).encode()))
 
 
 def test_what_differs_is_listed_reasons_too(run, home):
     made = slip(boosted(), 1)
-    whole = Receipt.from_json(made.text)
+    whole = Receipt.from_packed(made.packed)
     first, *others = whole.reasons
     reasons = [{**first, "impact": math.nextafter(first["impact"], 9)}, *others]
     swapped = [others[0], first, *others[1:]]
@@ -171,7 +172,7 @@ def test_an_erased_one_says_what_is_left(run, home):
     gone = made._replace(receipt_id=IDS.next())
     keep(home, gone)
     with sqlite3.connect(home / "leadlight.db") as plain:
-        plain.execute("UPDATE receipts SET receipt = '', erased_at = 9 WHERE receipt_id = ?", (gone.receipt_id,))
+        plain.execute("UPDATE receipts SET packed = x'', erased_at = 9 WHERE receipt_id = ?", (gone.receipt_id,))
     plain.close()
     done = run("replay", gone.receipt_id, "--json", home=home)
     assert done.returncode == 1

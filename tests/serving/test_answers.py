@@ -17,6 +17,7 @@ from leadlight.serving.api import answer_schemas
 from leadlight.serving.api.answers import JsonAnswer, score_json
 from leadlight.serving.json_text import spliced, written
 from leadlight.serving.scorer import Answer, Ignored, Scorer
+from leadlight.serving.store.packed import unpacked
 from leadlight.serving.store.receipts import Receipt
 from models import trained
 
@@ -97,7 +98,7 @@ def test_a_receipt_holds_the_answer_and_all_that_it_was_made_from(asked: tuple[S
     scorer, answer = asked
     slip = scorer.slip(answer, "R", 9)
     model = scorer.model
-    assert Receipt.from_json(slip.text) == Receipt(
+    assert Receipt.from_packed(slip.packed) == Receipt(
         receipt_id="R",
         lead_id=answer.lead_id,
         as_of=answer.as_of,
@@ -118,10 +119,10 @@ def test_a_receipt_holds_the_answer_and_all_that_it_was_made_from(asked: tuple[S
         other_reasons_impact=answer.other_reasons_impact,
         language=answer.language,
     )
-    kept = Receipt.from_json(slip.text)
+    kept = Receipt.from_packed(slip.packed)
     for name in ("receipt_id", "lead_id", "as_of", "made_at", "model_version", "agreement_version", "schema_version"):
         assert getattr(slip, name) == getattr(kept, name)
-    assert answer.reasons_json in slip.text.encode()
+    assert answer.reasons_json in unpacked(slip.packed)
     assert answer.reasons_json in score_json(scorer, answer, "R", ())
 
 

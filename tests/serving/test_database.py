@@ -21,6 +21,7 @@ from databases import KINDS, database_url
 from leadlight.core.errors import ModelContractError
 from leadlight.serving.store import database as store
 from leadlight.serving.store.database import Database, _engine
+from leadlight.serving.store.packed import NOTHING, unpacked
 from leadlight.serving.store.schema import META, METADATA, RECEIPTS
 from leadlight.serving.store.upgrade import NEWEST, revision_of, upgrade
 
@@ -31,7 +32,9 @@ CREATE TABLE receipts (receipt_id TEXT NOT NULL PRIMARY KEY, lead_id TEXT NOT NU
 """
 """As the release before the first migration made it."""
 
-OLD_RECEIPT = "INSERT INTO receipts VALUES (:id, 'L-1', 5, 6, 7, 'v', 1, :text)"
+OLD_RECEIPT = """
+INSERT INTO receipts (receipt_id, lead_id, as_of, made_at, model_version, agreement_version, schema_version, receipt)
+  VALUES (:id, 'L-1', 5, 6, 7, 'v', 1, :text)"""
 
 
 @pytest.fixture(params=KINDS)
@@ -58,7 +61,7 @@ def test_the_migrations_lead_to_the_schema(database: Database) -> None:
         assert revision_of(connection) == NEWEST
 
 
-@pytest.mark.parametrize("stands_at", [None, "0001"])
+@pytest.mark.parametrize("stands_at", [None, "0001", "0002"])
 def test_a_database_of_every_earlier_form_is_brought_up_to_date(database: Database, stands_at: str | None) -> None:
     engine = engine_of(database)
     if stands_at is None:
@@ -70,13 +73,29 @@ def test_a_database_of_every_earlier_form_is_brought_up_to_date(database: Databa
     with engine.begin() as connection:
         for number in range(1_001):  # more than are read at a time
             connection.execute(text(OLD_RECEIPT), {"id": f"{number:026}", "text": json.dumps({"score": number % 101})})
+        if stands_at == "0002":  # whose service wrote scores, and emptied receipts
+            connection.execute(text("UPDATE receipts SET score = CAST(receipt_id AS BIGINT) % 101"))
+            connection.execute(text(OLD_RECEIPT), {"id": "erased", "text": ""})
     engine.dispose()
     database.open()
     assert same_as_schema(database)
     with database.reading() as connection:
-        rows = connection.execute(select(RECEIPTS.c.receipt_id, RECEIPTS.c.score)).all()
-        assert len(rows) == 1_001
-        assert all(int(receipt_id) % 101 == score for receipt_id, score in rows)
+        rows = connection.execute(select(RECEIPTS.c.receipt_id, RECEIPTS.c.score, RECEIPTS.c.packed)).all()
+        emptied = select(RECEIPTS.c.receipt_id).where(RECEIPTS.c.packed == NOTHING)
+        assert connection.execute(emptied).scalars().all() == (["erased"] if stands_at == "0002" else [])
+    whole = [row for row in rows if row.receipt_id != "erased"]
+    assert len(whole) == 1_001
+    for row in whole:
+        score = int(row.receipt_id) % 101
+        assert (row.score, json.loads(unpacked(row.packed))) == (score, {"score": score})
+
+
+def test_postgresql_does_not_compress_what_is_compressed(database: Database) -> None:
+    database.open()
+    if database.dialect == "postgresql":
+        asked = "SELECT attstorage FROM pg_attribute WHERE attrelid = 'receipts'::regclass AND attname = 'packed'"
+        with database.reading() as connection:
+            assert connection.execute(text(asked)).scalar_one() == "e"
 
 
 def test_a_database_of_a_newer_release_is_refused_and_left_alone(database: Database) -> None:

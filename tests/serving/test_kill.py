@@ -227,7 +227,7 @@ def check(crm: Crm, url: str, model: TrainedModel) -> None:
             kept = all_of(column)
             assert sent <= set(kept), "something acknowledged is lost"
             assert len(kept) == len(set(kept)), "something is there twice"
-        receipts = [Receipt.from_json(text) for text in all_of(RECEIPTS.c.text)]
+        receipts = [Receipt.from_packed(stored) for stored in all_of(RECEIPTS.c.packed)]
         assert {*all_of(SCORES.c.lead_id), *all_of(RESCORING.c.lead_id)} == set(all_of(LEADS.c.lead_id))
     database.close()
     for receipt in receipts:

@@ -149,10 +149,10 @@ def test_what_was_answered_survives_kill_nine(home: Path, model: TrainedModel) -
     finally:
         service.end(signal.SIGKILL)
     with sqlite3.connect(home / "leadlight.db") as plain:
-        rows = dict(plain.execute("SELECT receipt_id, receipt FROM receipts").fetchall())
+        rows = dict(plain.execute("SELECT receipt_id, packed FROM receipts").fetchall())
     plain.close()
     for scored in answered:
-        receipt = Receipt.from_json(rows[scored["receipt_id"]])
+        receipt = Receipt.from_packed(rows[scored["receipt_id"]])
         assert receipt.log_odds == scored["log_odds"]
         assert replay(receipt, model).same_bits
 

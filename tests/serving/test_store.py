@@ -20,6 +20,7 @@ from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import ReceiptIds, is_receipt_id
 from leadlight.serving.store.keeper import ReceiptKeeper
+from leadlight.serving.store.packed import packed, unpacked
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Receipt, Slip
 from leadlight.serving.store.spool import Spool
@@ -36,7 +37,8 @@ def receipt(model: TrainedModel) -> Slip:
 
 
 def renamed(receipt: Slip, receipt_id: str) -> Slip:
-    return receipt._replace(receipt_id=receipt_id, text=receipt.text.replace(receipt.receipt_id, receipt_id))
+    text = unpacked(receipt.packed).replace(receipt.receipt_id.encode(), receipt_id.encode())
+    return receipt._replace(receipt_id=receipt_id, packed=packed(text))
 
 
 def numbered(receipt: Slip, count: int) -> list[Slip]:
@@ -45,7 +47,7 @@ def numbered(receipt: Slip, count: int) -> list[Slip]:
 
 
 def whole(slip: Slip) -> Receipt:
-    return Receipt.from_json(slip.text)
+    return Receipt.from_packed(slip.packed)
 
 
 class Clock:
@@ -92,7 +94,7 @@ FLAT = trained(dated=False)
 def test_a_receipt_keeps_every_bit(value: float) -> None:
     model, scorer = FLAT, Scorer(FLAT, 7)
     answer = scorer.explain(encode_values(model.catalog, {"employees": abs(value)}), "L", 0, reasons=None)
-    back = Receipt.from_json(scorer.slip(answer, "x", 0).text)
+    back = Receipt.from_packed(scorer.slip(answer, "x", 0).packed)
     assert struct.pack("d", back.log_odds) == struct.pack("d", answer.log_odds)
     assert [struct.pack("d", r["impact"]) for r in back.reasons] == [struct.pack("d", r.impact) for r in answer.reasons]
     assert encode_values(model.catalog, back.values).tobytes() == answer.row.tobytes()
@@ -197,7 +199,7 @@ def test_the_spool_is_loaded_at_the_next_start_and_never_twice(tmp_path: Path, r
 def test_a_line_torn_by_a_crash_hurts_no_other(tmp_path: Path, receipt: Slip) -> None:
     one, two = numbered(receipt, 2)
     path = tmp_path / "spool.jsonl"
-    path.write_text(one.text + "\n" + two.text[:100])
+    path.write_bytes(unpacked(one.packed) + b"\n" + unpacked(two.packed)[:100])
     spool = Spool(path)
     spool.add([two])
     taken: list[Slip] = []
@@ -215,7 +217,7 @@ def test_a_spool_is_loaded_part_by_part_each_whole_and_once(tmp_path: Path, rece
 
     def take(found: list[Slip]) -> None:
         parts.append(found)
-        assert sum(len(slip.text) + 1 for slip in found) <= part or len(found) == 1
+        assert sum(len(unpacked(slip.packed)) + 1 for slip in found) <= part or len(found) == 1
 
     assert spool.empty_into(take, part) == 9
     assert sorted(slip for found in parts for slip in found) == sorted(many)
@@ -263,6 +265,6 @@ def test_where_nothing_can_be_kept_scoring_goes_on_and_says_so(tmp_path: Path, r
 def test_a_receipt_is_one_line(receipt: Slip, model: TrainedModel) -> None:
     scorer = Scorer(model, 7)
     answer = scorer.explain(encode_values(model.catalog, {}), "two\nlines\u2028", 0)
-    text = scorer.slip(answer, receipt.receipt_id, 0).text
-    assert "\n" not in text
+    text = unpacked(scorer.slip(answer, receipt.receipt_id, 0).packed)
+    assert b"\n" not in text
     assert json.loads(text)["schema_version"] == 1

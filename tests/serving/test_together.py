@@ -39,7 +39,7 @@ class Slow(KeepsNothing):
 
 
 def slip(name: str) -> Slip:
-    return Slip(name, "L", 0, 0, 1, "a", "{}", 50)
+    return Slip(name, "L", 0, 0, 1, "a", b"{}", 50)
 
 
 async def started(keeping: KeptTogether, names: Sequence[str]) -> list[asyncio.Task[tuple[str, ...]]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leadlight.core.clock import FixedClock
 from leadlight.core.settings import Settings
+from leadlight.serving.store.packed import packed
 
 __all__ = ["CLOCK", "OTHER", "SECRET", "lead", "one_message", "put_secret", "receipt", "settings_of"]
 
@@ -30,7 +31,7 @@ def lead(lead_id: str) -> dict[str, object]:
 
 def receipt(number: int) -> dict[str, object]:
     numbers = {"as_of": 1, "made_at": 1, "model_version": 1, "schema_version": 1}
-    return {"receipt_id": f"{number:026}", "lead_id": "L", "agreement_version": "v", "text": "{}", **numbers}
+    return {"receipt_id": f"{number:026}", "lead_id": "L", "agreement_version": "v", "packed": packed(b"{}"), **numbers}
 
 
 def one_message() -> dict[str, object]:

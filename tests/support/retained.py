@@ -13,6 +13,7 @@ from leadlight.core.clock import DAY, FixedClock, from_micros, to_micros
 from leadlight.core.settings import Settings
 from leadlight.serving.retention.forgetting import Forgetting
 from leadlight.serving.store.database import Database
+from leadlight.serving.store.packed import packed
 from leadlight.serving.store.schema import (
     ACTIVITIES,
     ATTRIBUTE_CHANGES,
@@ -65,7 +66,13 @@ def add_event(connection: Connection, table: Any, lead_id: str, number: int, at:
 
 def add_receipt(connection: Connection, receipt_id: str, lead_id: str, at: int, **more: Any) -> None:
     numbers = {"as_of": at, "made_at": at, "model_version": 3, "schema_version": 1, "score": 42}
-    row = {"receipt_id": receipt_id, "lead_id": lead_id, "agreement_version": "v", "text": '{"a": 1}', **numbers}
+    row = {
+        "receipt_id": receipt_id,
+        "lead_id": lead_id,
+        "agreement_version": "v",
+        "packed": packed(b'{"a": 1}'),
+        **numbers,
+    }
     connection.execute(insert(RECEIPTS).values({**row, **more}))
 
 
@@ -78,7 +85,8 @@ def old_lead(connection: Connection, number: int, mark: str = "", *, at: int = N
     add_event(connection, ATTRIBUTE_CHANGES, lead_id, number, at, attribute="x", value=json.dumps(mark))
     decided = {"decision_id": f"D-{number}{mark}", "lead_id": lead_id, "decision": "dispute", "reason": mark}
     connection.execute(insert(DECISIONS).values({**decided, "decided_at": at}))
-    add_receipt(connection, f"R-{number:024}", lead_id, at, text=json.dumps({"lead_id": lead_id, "why": mark * 4_000}))
+    unpacked = json.dumps({"lead_id": lead_id, "why": mark * 4_000}).encode()  # so that the mark can be looked for
+    add_receipt(connection, f"R-{number:024}", lead_id, at, packed=unpacked)
     scored: dict[str, Any] = {"lead_id": lead_id, "as_of": at, "is_open": True, "log_odds": 0.0, "score": 42}
     scored |= {"band": "cold", "model_version": 3, "features": mark.encode(), "receipt_id": f"R-{number:024}"}
     connection.execute(insert(SCORES).values({**scored, "stage": mark}))

@@ -47,12 +47,12 @@ def check_settled(database: Database, loads: list[Load], receiver: Receiver, mod
             ).all()
         )
         scores = connection.execute(select(SCORES)).all()
-        texts = connection.execute(select(RECEIPTS.c.receipt_id, RECEIPTS.c.text)).all()
+        packed = connection.execute(select(RECEIPTS.c.receipt_id, RECEIPTS.c.packed)).all()
         outbox = connection.execute(select(OUTBOX).order_by(OUTBOX.c.number)).all()
     assert set().union(*(load.leads for load in loads)) <= leads
     assert set().union(*(load.activities for load in loads)) <= set(activities)
     assert len(activities) == len(set(activities))
-    receipts = {receipt_id: Receipt.from_json(text) for receipt_id, text in texts}
+    receipts = {receipt_id: Receipt.from_packed(stored) for receipt_id, stored in packed}
     for load in loads:
         for answer in load.scores:
             if answer.status == 200:

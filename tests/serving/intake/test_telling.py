@@ -18,6 +18,7 @@ from leadlight.core.clock import to_micros
 from leadlight.core.settings import Settings
 from leadlight.serving.ledger.barred import Barred
 from leadlight.serving.store.database import Database
+from leadlight.serving.store.packed import NOTHING
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.receipts import Slip
 from leadlight.serving.store.schema import ACTIVITIES, DECISIONS, ERASURES, LEADS, RECEIPTS, STAGE_CHANGES
@@ -224,8 +225,8 @@ def test_an_erased_lead_is_gone_and_can_t_come_back(crm: TestClient, tmp_path: P
         told = tell(crm, activity(lead_id, type="late"), activity("L-3", type=f"late-{lead_id}")).json()
         assert (told["accepted"], [(e["index"], e["rule"]) for e in told["errors"]]) == (1, [(0, "erased")])
     assert [row.lead_id for row in rows(crm, select(LEADS.c.lead_id))] == ["L-3"]
-    left = rows(crm, select(RECEIPTS.c.text, RECEIPTS.c.score, RECEIPTS.c.lead_id))
-    assert [(row.text, row.score) for row in left] == [("", scored["score"])]
+    left = rows(crm, select(RECEIPTS.c.packed, RECEIPTS.c.score, RECEIPTS.c.lead_id))
+    assert [(row.packed, row.score) for row in left] == [(NOTHING, scored["score"])]
     assert count(crm, ERASURES) == 2
     assert len((tmp_path / "erasures.jsonl").read_text().splitlines()) == 2
 
@@ -241,7 +242,7 @@ def test_an_objection_ends_scoring_until_it_is_withdrawn(crm: TestClient) -> Non
     record = crm.get("/v1/leads/L-1").json()
     assert (record["objected"], record["score"], record["activities"]) == (True, None, 1)
     assert crm.get("/v1/leads").json()["items"] == []
-    assert [row.text for row in rows(crm, select(RECEIPTS.c.text))] == [""]
+    assert [row.packed for row in rows(crm, select(RECEIPTS.c.packed))] == [NOTHING]
     assert crm.delete("/v1/leads/L-1/objection").json() == {"lead_id": "L-1", "objected": False}
     settle(crm)
     assert crm.get("/v1/leads/L-1").json()["score"]["score"] >= 0
@@ -360,7 +361,7 @@ def test_who_was_scored_from_a_request_alone_can_be_forgotten_and_object(crm: Te
         crm.post("/v1/score", json={"lead": {"lead_id": lead_id, "created_at": "2026-11-01T00:00:00Z"}})
     assert crm.delete("/v1/leads/L-1").json()["receipts"] == 1
     assert crm.put("/v1/leads/L-2/objection").json() == {"lead_id": "L-2", "objected": True}
-    assert [row.text for row in rows(crm, select(RECEIPTS.c.text))] == ["", ""]
+    assert [row.packed for row in rows(crm, select(RECEIPTS.c.packed))] == [NOTHING] * 2
     for lead_id, status in (("L-1", 410), ("L-2", 409)):
         asked = {"lead": {"lead_id": lead_id, "created_at": "2026-11-01T00:00:00Z"}}
         assert crm.post("/v1/score", json=asked).status_code == status
@@ -381,9 +382,9 @@ def test_a_score_that_was_under_way_when_a_person_was_erased_keeps_nothing(crm: 
     table = ReceiptTable(desk.memory.database, desk.memory.barred)
     table.add([slips["L-1"]])
     table.add_missing([slips["L-2"]])
-    kept = rows(crm, select(RECEIPTS.c.receipt_id, RECEIPTS.c.text, RECEIPTS.c.lead_id))
+    kept = rows(crm, select(RECEIPTS.c.receipt_id, RECEIPTS.c.packed, RECEIPTS.c.lead_id))
     assert {row.receipt_id for row in kept} == {slip.receipt_id for slip in slips.values()}
-    assert [row.text for row in kept] == ["", ""]
+    assert [row.packed for row in kept] == [NOTHING] * 2
     assert "L-1" not in {row.lead_id for row in kept}
     for slip in slips.values():
         assert crm.get(f"/v1/receipts/{slip.receipt_id}").status_code == 410
@@ -412,9 +413,9 @@ def test_a_receipt_of_who_is_barred_is_emptied_whatever_the_process_knows(crm: T
         else:
             for slip in slips:
                 ReceiptTable(database, barred).add([slip])
-        asked = select(RECEIPTS.c.receipt_id, RECEIPTS.c.text).where(RECEIPTS.c.receipt_id >= slips[0].receipt_id)
+        asked = select(RECEIPTS.c.receipt_id, RECEIPTS.c.packed).where(RECEIPTS.c.receipt_id >= slips[0].receipt_id)
         kept = dict(rows(crm, asked))
-        assert kept == {slip.receipt_id: "" if slip.lead_id in ("L-1", "L-2") else slip.text for slip in slips}
+        assert kept == {slip.receipt_id: NOTHING if slip.lead_id in ("L-1", "L-2") else slip.packed for slip in slips}
 
 
 def test_receipts_of_who_may_be_scored_are_written_in_one_go_or_not_at_all(
@@ -468,8 +469,8 @@ def test_an_erasure_and_the_loading_of_the_spool_do_not_wait_for_each_other(
     for thread in (loading, erasing):
         thread.join(30)
         assert not thread.is_alive()
-    texts = {row.receipt_id: row.text for row in rows(crm, select(RECEIPTS.c.receipt_id, RECEIPTS.c.text))}
-    assert texts == {slips[0].receipt_id: "", slips[1].receipt_id: slips[1].text}
+    stored = {row.receipt_id: row.packed for row in rows(crm, select(RECEIPTS.c.receipt_id, RECEIPTS.c.packed))}
+    assert stored == {slips[0].receipt_id: NOTHING, slips[1].receipt_id: slips[1].packed}
 
 
 def test_an_objection_counts_since_it_was_first_said(crm: TestClient, clock: Clock) -> None:

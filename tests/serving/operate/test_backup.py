@@ -141,7 +141,7 @@ def test_it_is_one_moment_while_others_write(url: str, new: Settings, tmp_path: 
 
 
 def test_receipts_that_wait_in_the_spool_are_in_it(old: Settings, new: Settings, tmp_path: Path) -> None:
-    waiting = Slip.of(json.dumps({"receipt_id": "W", "lead_id": "L", **WAITING}))
+    waiting = Slip.of(json.dumps({"receipt_id": "W", "lead_id": "L", **WAITING}).encode())
     Spool(old.home_path / SPOOL_FILE).add([waiting])
     manifest = back_up(old, tmp_path / "b.tar", clock=CLOCK)
     assert manifest.rows["receipts"] == 21

@@ -19,6 +19,7 @@ from leadlight.serving.operate.backup import back_up
 from leadlight.serving.operate.restore import Restored, restore
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import ErasureJournal
+from leadlight.serving.store.packed import NOTHING
 from leadlight.serving.store.schema import API_KEYS, ERASURES, LEADS, OUTBOX, RECEIPTS
 from leadlight.serving.store.upgrade import revision_of
 from models import save_champion
@@ -129,11 +130,11 @@ def test_who_objected_since_still_objects(kept: Settings, tmp_path: Path) -> Non
     assert put_back(kept, tmp_path / "b.tar").objected == 1
     with database.reading() as connection:
         found = dict(connection.execute(select(LEADS.c.lead_id, LEADS.c.objected_at)).all())
-        left = connection.execute(select(RECEIPTS.c.text, RECEIPTS.c.erased_at)).one()
+        left = connection.execute(select(RECEIPTS.c.packed, RECEIPTS.c.erased_at)).one()
         assert connection.execute(select(OUTBOX)).all() == []
     database.close()
     assert found == {"ann": None, "bob": 7, "cid": 2}
-    assert tuple(left) == ("", 7)
+    assert tuple(left) == (NOTHING, 7)
 
 
 def test_nothing_is_restored_where_nobody_can_erase_again(kept: Settings, new: Settings, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from leadlight.serving.retention.due import due_leads
 from leadlight.serving.retention.forgetting import Forgetting, Interrupted
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import ErasureJournal
+from leadlight.serving.store.packed import NOTHING, unpacked
 from leadlight.serving.store.receipts import Slip
 from leadlight.serving.store.schema import (
     ACTIVITIES,
@@ -268,7 +269,7 @@ def test_an_answer_that_names_someone_else_is_kept(url: str, database: Database,
 
 def test_their_receipts_in_the_spool_are_blanked(url: str, database: Database, tmp_path: Path) -> None:
     text = json.dumps(dict.fromkeys(Slip._fields, 1) | {"receipt_id": "R", "lead_id": "L-1", "agreement_version": "v"})
-    Spool(tmp_path / SPOOL_FILE).add([Slip.of(text)])
+    Spool(tmp_path / SPOOL_FILE).add([Slip.of(text.encode())])
     with database.writing() as connection:
         add_lead(connection, "L-1", OLD)
     apply(forgetting(settings(tmp_path, url), database))
@@ -306,7 +307,7 @@ def test_old_receipts_keep_what_counts(url: str, database: Database, tmp_path: P
     with database.writing() as connection:
         add_receipt(connection, "00000000000000000000000OLD", "in no table", LIMIT - 1)
         add_receipt(connection, "00000000000000000000000NEW", "in no table", LIMIT)
-        add_receipt(connection, "00000000000000000000OBJECT", "L-7", OLD, text="", erased_at=OLD)
+        add_receipt(connection, "00000000000000000000OBJECT", "L-7", OLD, packed=NOTHING, erased_at=OLD)
         add_lead(connection, "L-7", OLD, objected_at=OLD)
         old_lead(connection, 1)
         connection.execute(
@@ -319,9 +320,9 @@ def test_old_receipts_keep_what_counts(url: str, database: Database, tmp_path: P
     with database.reading() as connection:
         left = {row.receipt_id[-5:].lstrip("0"): row for row in connection.execute(select(RECEIPTS))}
         assert connection.execute(select(SCORES.c.receipt_id)).scalar_one() is None
-    assert (left["NEW"].text, left["NEW"].lead_id) == ('{"a": 1}', "in no table")
+    assert (unpacked(left["NEW"].packed), left["NEW"].lead_id) == (b'{"a": 1}', "in no table")
     for name, lead_id in (("OLD", "in no table"), ("BJECT", "L-7"), ("SHOWN", "L-1")):
-        assert (left[name].text, left[name].lead_id) == ("", token_of(KEY, lead_id))
+        assert (left[name].packed, left[name].lead_id) == (NOTHING, token_of(KEY, lead_id))
         assert (left[name].score, left[name].model_version) == (42, 3)
     assert ids(database) == {"L-1", "L-7"}
     assert apply(work)["receipts"] == 0

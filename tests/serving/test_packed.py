@@ -1,0 +1,39 @@
+"""What is packed comes back, from many threads too, and damage is noticed."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leadlight.serving.store.packed import NOTHING, packed, unpacked
+
+TEXT = json.dumps({"reasons": [{"code": f"source_{i}", "impact": i / 7} for i in range(60)]}).encode()
+
+
+@given(st.binary())
+def test_what_was_packed_comes_back(text: bytes) -> None:
+    assert unpacked(packed(text)) == text
+    assert packed(text) != NOTHING
+
+
+def test_many_threads_pack_at_once() -> None:
+    texts = [TEXT * (number % 50) + str(number).encode() for number in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        assert [unpacked(found) for found in pool.map(packed, texts)] == texts
+
+
+@pytest.mark.parametrize("place", [0, 9, -9, -1])
+def test_damage_is_noticed(place: int) -> None:
+    damaged = bytearray(packed(TEXT))
+    damaged[place] ^= 1
+    with pytest.raises(ValueError, match="damaged"):
+        unpacked(bytes(damaged))
+
+
+def test_a_part_is_no_whole() -> None:
+    with pytest.raises(ValueError, match="damaged"):
+        unpacked(packed(TEXT)[:-1])
