@@ -112,7 +112,7 @@ def create_app(
     door = Door(settings, KeyTable(database), wall or SystemClock())
     retention = _retention(settings, database, clock, wall or SystemClock(), champion, rescorer)
     if retention.is_on:
-        metrics.register(retention.metrics)
+        metrics.register(retention.metrics, retention.metrics.counts)
     late = None if history is None else LatePages(desk, history)
     neighbours = _neighbours(desk, database, keeps=store is None, sends=outbox.sends, cached=model is None)
     stored = StoredLeads(database, lambda: champion.scorer if champion.is_ready else None)

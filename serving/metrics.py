@@ -1,17 +1,22 @@
 """What the service tells Prometheus of itself; no word of any lead.
 
-Each app has a registry of its own, so that two in one process do not add up. Counting costs about a microsecond a
-request: the counters of a route and status are looked up once.
+Each app has registries of its own, so that two in one process do not add up. What several processes of one service
+count is added up, whichever of them is asked: then Prometheus's client counts in files of one folder. Counting costs
+about a microsecond a request: the counters of a route and status are looked up once.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import InfoMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,7 +25,10 @@ from leadlight.serving.drift.leads import AskedLeads
 from leadlight.serving.operate.request_log import route_of
 from leadlight.serving.scorer import Answer, Scorer
 
-__all__ = ["CONTENT_TYPE_LATEST", "Measured", "Metrics"]
+__all__ = ["CONTENT_TYPE_LATEST", "Measured", "Metrics", "counting_together"]
+
+_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that Prometheus's client looks at when it is imported; processes inherit it."""
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SCORES: Final = tuple(range(10, 101, 10))
@@ -41,29 +49,30 @@ class Metrics:
     """
 
     def __init__(self, champion: Champion) -> None:
-        self._registry = CollectorRegistry(auto_describe=True)
+        self._counted = CollectorRegistry(auto_describe=True)
+        self._seen = CollectorRegistry(auto_describe=True)
         self._seconds = Histogram(
             "leadlight_request_seconds",
             "Time from a request's first bytes to its answer's last, by route and status.",
             ["route", "status"],
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self._counted,
         )
         self._scores = Histogram(
             "leadlight_score",
             "Scores shown or sent; those of the model's reference leads are spread evenly from 0 to 100.",
             buckets=_SCORES,
-            registry=self._registry,
+            registry=self._counted,
         )
         self._fallback = Counter(
             "leadlight_explanations_fallback",
             "Scores explained by LightGBM itself, because the fast explanation refused the model.",
             ["reason"],
-            registry=self._registry,
+            registry=self._counted,
         )
         self.asked = AskedLeads()
         self._of_route: dict[tuple[str, int], Histogram] = {}
-        self._registry.register(_Model(champion))
+        self._seen.register(_Model(champion))
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -79,13 +88,37 @@ class Metrics:
         if scorer.refused is not None:
             self._fallback.labels(scorer.refused).inc(len(answers))
 
-    def register(self, collector: Collector) -> None:
-        """Tell what another part of the service counts, too."""
-        self._registry.register(collector)
+    def register(self, seen: Collector, counts: Collector | None = None) -> None:
+        """Tell what another part of the service sees, and what it counts, too.
+
+        Of several processes the one that is asked tells what it sees, and what all of them counted.
+        """
+        self._seen.register(seen)
+        if counts is not None:
+            self._counted.register(counts)
 
     def text(self) -> bytes:
         """Return everything in Prometheus's text format."""
-        return generate_latest(self._registry)
+        counted = self._counted
+        if _FOLDER in os.environ:  # where each process has its files
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted)
+        return generate_latest(counted) + generate_latest(self._seen)
+
+
+@contextmanager
+def counting_together() -> Iterator[None]:
+    """Have all processes that are started meanwhile add up what they count; one that ended goes on to count."""
+    with tempfile.TemporaryDirectory(prefix="leadlight-metrics-") as folder:
+        before = os.environ.get(_FOLDER)
+        os.environ[_FOLDER] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_FOLDER]
+            else:
+                os.environ[_FOLDER] = before
 
 
 class _Model(Collector):

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from leadlight.core.clock import Clock
 from leadlight.core.errors import LeadlightError, Unavailable
 from leadlight.core.settings import Settings
+from leadlight.serving.metrics import counting_together
 from leadlight.serving.operate.logs import configure
 from leadlight.serving.operate.server import serve_on, settle
 from leadlight.serving.operate.stopping import PATIENCE_SECONDS
@@ -59,7 +60,7 @@ def serve_with(count: int, settings: Settings, clock: Clock, listener: socket.so
     Unavailable
         If the application can't start.
     """
-    with _told_to_stop() as stop:
+    with _told_to_stop() as stop, counting_together():
         workers = [_Worker(settings, clock, listener) for _ in range(count)]
         try:
             while not stop.is_set():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from threading import Lock
 from typing import Final
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import Counter
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from leadlight.core.clock import Clock, to_micros
@@ -25,23 +24,28 @@ class OutboxMetrics(Collector):
     """Counts attempts, and tells how much waits and for how long.
 
     The backlog is what the sender last saw, at most some seconds ago, so that nobody who asks waits for the database;
-    its age grows by itself. It is the same for all processes of one database, while each counts its own attempts.
+    its age grows by itself. It is the same for all processes of one database.
 
     Parameters
     ----------
     clock : Clock
+
+    Attributes
+    ----------
+    counts : Counter
+        Attempts of this process.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = Lock()
-        self._sent: Counter[str] = Counter()
         self._backlog: Backlog | None = None
+        self.counts = Counter("leadlight_outbox_sent", "Webhooks sent, by what came of it.", ["outcome"], registry=None)
+        for outcome in OUTCOMES:
+            self.counts.labels(outcome)  # told from the start, as 0
 
     def sent(self, outcome: str) -> None:
         """Count an attempt, by one of `OUTCOMES`."""
-        with self._lock:
-            self._sent[outcome] += 1
+        self.counts.labels(outcome).inc()
 
     def saw(self, backlog: Backlog) -> None:
         """Remember what waits."""
@@ -49,12 +53,6 @@ class OutboxMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield what Prometheus is told."""
-        sent = CounterMetricFamily("leadlight_outbox_sent", "Webhooks sent, by what came of it.", labels=("outcome",))
-        with self._lock:
-            counts = dict(self._sent)
-        for outcome in OUTCOMES:
-            sent.add_metric((outcome,), counts.get(outcome, 0))
-        yield sent
         if self._backlog is not None:
             waiting, oldest = self._backlog
             age = 0 if oldest is None else max(0, to_micros(self._clock.now()) - oldest)

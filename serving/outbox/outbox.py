@@ -45,7 +45,7 @@ class Outbox:
 
             self._sender = Sender(database, settings, clock)
             if metrics is not None:
-                metrics.register(self._sender.metrics)
+                metrics.register(self._sender.metrics, self._sender.metrics.counts)
 
     @property
     def sends(self) -> bool:

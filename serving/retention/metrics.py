@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from threading import Lock
 from typing import Final
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import Counter
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from leadlight.serving.retention.limits import KINDS
@@ -18,17 +17,25 @@ _SECOND: Final = 1_000_000
 
 
 class RetentionMetrics(Collector):
-    """Counts what this process erased, and tells when any process last came to the end of it."""
+    """Counts what was erased, and tells when any process last came to the end of it.
+
+    Attributes
+    ----------
+    counts : Counter
+        What this process erased.
+    """
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._erased: Counter[str] = Counter()
         self._done: int | None = None
+        self.counts = Counter(
+            "leadlight_retention_erased", "What was erased because its time was over, by kind.", ["kind"], registry=None
+        )
+        for kind in KINDS:
+            self.counts.labels(kind)  # told from the start, as 0
 
     def erased(self, kind: str, count: int) -> None:
         """Count what was erased, by one of `leadlight.serving.retention.limits.KINDS`."""
-        with self._lock:
-            self._erased[kind] += count
+        self.counts.labels(kind).inc(count)
 
     def saw(self, done: int | None) -> None:
         """Remember when it was last done, microseconds; None: never yet."""
@@ -36,14 +43,6 @@ class RetentionMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield what Prometheus is told."""
-        erased = CounterMetricFamily(
-            "leadlight_retention_erased", "What was erased because its time was over, by kind.", labels=("kind",)
-        )
-        with self._lock:
-            counts = dict(self._erased)
-        for kind in KINDS:
-            erased.add_metric((kind,), counts.get(kind, 0))
-        yield erased
         if self._done is not None:
             yield GaugeMetricFamily(
                 "leadlight_retention_done_timestamp_seconds",

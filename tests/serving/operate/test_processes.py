@@ -29,6 +29,7 @@ from waiting import wait_for
 
 LEADLIGHT = str(Path(sys.executable).with_name("leadlight"))
 CLIENTS = 4
+SCORED = 'leadlight_request_seconds_count{route="/v1/score",status="200"} '
 
 
 class Service:
@@ -63,6 +64,13 @@ class Service:
     def get(self, path: str) -> int:
         with closing(self.connection()) as connection:
             return ask(connection, "GET", path)[0]
+
+    def counted(self, sample: str) -> float:
+        """Return what Prometheus is told of a sample by whichever process answers; 0 where it is not told."""
+        with closing(self.connection()) as connection:
+            connection.request("GET", "/metrics")
+            lines = connection.getresponse().read().decode().splitlines()
+        return sum(float(line.removeprefix(sample)) for line in lines if line.startswith(sample))
 
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -210,6 +218,9 @@ def test_three_workers_share_an_address_and_one_that_is_killed_is_replaced(home:
         assert (hammer.refused, hammer.broken) == ([], [])  # the new one takes no request before it has its model
         assert len(hammer.unanswered) <= CLIENTS  # no more than one each was with the victim
         assert hammer.answered <= service.on_record()
+        counted = {service.counted(SCORED) for _ in range(12)}  # on new connections: any of them answers
+        assert len(counted) == 1
+        assert 0 <= counted.pop() - len(hammer.answered) <= len(hammer.unanswered)  # what the victim counted stays
         assert f"worker {victim} ended with -9" in service.written()
         left = service.workers()
         service.process.terminate()

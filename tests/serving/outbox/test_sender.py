@@ -317,6 +317,7 @@ def test_prometheus_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> 
     sender = office.send()
     registry = CollectorRegistry(auto_describe=True)
     registry.register(sender.metrics)
+    registry.register(sender.metrics.counts)
 
     def told(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(name, labels)
