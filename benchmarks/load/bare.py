@@ -16,13 +16,14 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from leadlight.serving.api.answer_schemas import ScoreAnswer
-from leadlight.serving.api.intake_schemas import ActivitiesRequest, TakenAnswer
+from leadlight.serving.api.intake_schemas import ActivitiesRequest, LeadAnswer, PutLead, TakenAnswer
 from leadlight.serving.api.lead_schemas import QueueAnswer, RecordAnswer
 from leadlight.serving.api.schemas import ScoreRequest
 
 SHAPES: dict[str, type[BaseModel]] = {
     "score": ScoreAnswer,
     "stored": RecordAnswer,
+    "lead": LeadAnswer,
     "activity": TakenAnswer,
     "activities": TakenAnswer,
     "queue": QueueAnswer,
@@ -39,6 +40,10 @@ def app(answers: dict[str, Any]) -> FastAPI:
     @made.get("/v1/leads/{lead_id}", response_model=RecordAnswer)
     async def stored(lead_id: str, reasons: int = 6) -> Any:  # noqa: ARG001 - the contract's
         return answers["stored"]
+
+    @made.put("/v1/leads/{lead_id}", response_model=LeadAnswer)
+    async def lead(lead_id: str, request: PutLead) -> Any:  # noqa: ARG001 - the contract's
+        return answers["lead"]
 
     @made.post("/v1/activities", response_model=TakenAnswer)
     async def activities(request: ActivitiesRequest) -> Any:

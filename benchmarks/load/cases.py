@@ -1,4 +1,4 @@
-"""What the service is asked: five kinds of call that a CRM makes all day."""
+"""What the service is asked: six kinds of call that a CRM makes all day."""
 
 from __future__ import annotations
 
@@ -100,6 +100,14 @@ def activities(company: Company, at_once: int) -> Iterator[bytes]:
         yield request("/v1/activities", json.dumps({"activities": told}).encode())
 
 
+def _changed(company: Company) -> Iterator[bytes]:
+    """Yield calls that tell of a lead whose number of employees is another now, without end."""
+    rng, leads = random.Random(3), [lead["lead_id"] for lead in company.leads]
+    for number in _calls:
+        told = {"attributes": {"employees": 10 + number}}
+        yield request(f"/v1/leads/{rng.choice(leads)}", json.dumps(told).encode(), method="PUT")
+
+
 _calls = itertools.count()
 """Counts through all cases, so that no id comes twice in one store."""
 
@@ -113,6 +121,7 @@ def _queue(company: Company) -> list[bytes]:
 CASES: Final[dict[str, Case]] = {
     "score": Case("stateless score, 20 activities sent", _scores),
     "stored": Case("stored score of one lead", _stored),
+    "lead": Case("one lead's attribute told", _changed, writes=True),
     "activity": Case("one activity told", lambda company: activities(company, 1), writes=True),
     "activities": Case(f"{MANY} activities told", lambda company: activities(company, MANY), items=MANY, writes=True),
     "queue": Case(f"page of the queue, {PAGE} leads", _queue),

@@ -32,6 +32,7 @@ from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import written
 from leadlight.serving.ledger.idempotency import Kept, OtherBody, StillRunning, key_digest, once
 from leadlight.serving.ledger.jobs import Job, Shared
+from leadlight.serving.ledger.leads import Outcome, ToldLead
 from leadlight.serving.ledger.ledger import CannotMerge, ErasedLead, OtherDecision, Taken, Told, UnknownLead
 from leadlight.serving.store.plain_error import plain
 from leadlight.serving.threads import computed
@@ -92,11 +93,11 @@ async def put_lead(request: Request, lead_id: LeadId, accept_language: Language 
     call.refuse_ahead(told, ("created_at", "occurred_at"))
     lead = {**told, "lead_id": lead_id}
 
-    def act(connection: Connection) -> Kept:
-        current, outcome = call.desk.memory.ledger.put_lead(connection, lead, call.now)
+    def kept(put: tuple[str, Outcome]) -> Kept:
+        current, outcome = put
         return _kept({"lead_id": current, "outcome": outcome})
 
-    return await call.write(act)
+    return await call.share(Shared("leads", ToldLead(lead, call.now), 1, call.desk.memory.ledger.put_told), kept)
 
 
 async def post_activities(request: Request, accept_language: Language = None, key: Key = None) -> Response:
@@ -230,7 +231,9 @@ async def _events(
             }
         )
 
-    return await call.tell(name, Told(rows, call.now), kept)
+    told = Told(rows, call.now)
+    job = Shared(name, told, len(rows), partial(call.desk.memory.ledger.add_told, kind=name))
+    return await call.share(job, kept)
 
 
 async def _remove(request: Request, name: str, event_id: str, accept_language: str | None, key: str | None) -> Response:
@@ -355,12 +358,10 @@ class _Call:
         with_attributes = ((),) if "attributes" in shape.model_fields else ()
         return Shapes(self.language, {(): tuple(shape.model_fields)}, with_attributes)
 
-    async def tell(self, kind: str, told: Told, kept: Callable[[Taken], Kept]) -> Response:
-        """Tell of events, together with what other calls tell at the same time; see `write`."""
-        ledger = self.desk.memory.ledger
+    async def share(self, job: Shared, kept: Callable[[Any], Kept]) -> Response:
+        """Do a job together with what other calls tell at the same time, or alone under its key; see `write`."""
         if self._key is not None:
-            return await self.write(lambda connection: kept(ledger.add_events(connection, kind, told.rows, told.now)))
-        job = Shared(kind, told, len(told.rows), partial(ledger.add_told, kind=kind))
+            return await self.write(lambda connection: kept(job(connection)))
         return JsonAnswer(kept(await self._write(job)).text.encode(), self.language)
 
     async def write(self, act: Act, *, bars: bool = False) -> Response:

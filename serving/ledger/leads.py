@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, Table, Update, bindparam, select
 
 from leadlight.serving.ledger.versions import EVENT_KINDS, end_versions
 from leadlight.serving.store.schema import ATTRIBUTE_CHANGES, LEAD_MOVES, LEADS, SCORES
+from leadlight.serving.store.sql import as_one, insert_many, one_of, row_dicts
 
-__all__ = ["MOVABLE", "Outcome", "insert_lead", "put_lead", "value_text"]
+__all__ = ["MOVABLE", "Outcome", "Put", "ToldLead", "insert_lead", "put_leads", "value_text"]
 
 Outcome = Literal["created", "changed", "unchanged"]
 
@@ -62,98 +66,184 @@ def _row(lead: Mapping[str, Any], recorded: int, now: int) -> dict[str, Any]:
     }
 
 
-def put_lead(connection: Connection, lead: Mapping[str, Any], now: int) -> tuple[Outcome, set[str | None]]:
-    """Take in what a CRM says of a lead; what it does not name stays as it was.
+class ToldLead(NamedTuple):
+    """What one caller said of a lead.
 
-    Parameters
+    Attributes
     ----------
-    connection : Connection
     lead : mapping
         As `insert_lead` takes it; ``occurred_at`` says since when attributes are as told, default now.
     now : int
-        Microseconds.
+        Microseconds: when it was told.
+    """
 
-    Returns
-    -------
+    lead: Mapping[str, Any]
+    now: int
+
+
+class Put(NamedTuple):
+    """What came of it.
+
+    Attributes
+    ----------
     outcome : {"created", "changed", "unchanged"}
     accounts : set
         Whose other leads are concerned.
     """
-    found = connection.execute(select(LEADS).where(LEADS.c.lead_id == lead["lead_id"])).mappings().one_or_none()
-    if found is None:
-        insert_lead(connection, lead, now)
-        return "created", {lead.get("account_id")}
-    moved = _move(connection, found, lead, now)
-    changed = _change_attributes(connection, found, lead, now)
-    dated = _date(found, lead)
-    if not moved and not changed and not dated:
-        return "unchanged", set()
-    accounts = {found["account_id"], moved.get("account_id", found["account_id"])}
-    values = {**moved, **dated, "touched_at": now}
-    connection.execute(LEADS.update().where(LEADS.c.lead_id == lead["lead_id"]).values(values))
-    if moved:  # who sees the lead in the queue must not wait for its next score
-        connection.execute(SCORES.update().where(SCORES.c.lead_id == lead["lead_id"]).values(**moved))
-    return "changed", accounts if "account_id" in moved or dated else set()
+
+    outcome: Outcome
+    accounts: frozenset[str | None]
 
 
-def _date(found: Mapping[Any, Any], lead: Mapping[str, Any]) -> dict[str, int]:
-    """Return when the lead was created, if that had not been told: until then its first telling stood for it.
+_UNCHANGED: Final = Put("unchanged", frozenset())
 
-    So it did in a history without ``recorded_at``, and there too an earlier day that the CRM names is taken up, once.
+
+def put_leads(connection: Connection, told: Sequence[ToldLead]) -> list[Put]:
+    """Take in what a CRM says of leads, each of another one; what it does not name stays as it was.
+
+    Returns
+    -------
+    list of Put
+        One for each.
     """
-    told = lead.get("created_at")
-    was_told = found["created_at"] != found["recorded_at"]
-    return {} if told is None or was_told or told >= found["created_at"] else {"created_at": told}
+    told_of = {one.lead["lead_id"]: one for one in told}
+    there = _there(connection, sorted(told_of))
+    new = [told_of[lead_id] for lead_id in sorted(told_of) if lead_id not in there]
+    insert_many(connection, LEADS, [_row(one.lead, one.lead.get("recorded_at") or one.now, one.now) for one in new])
+    known = [_Known(there[lead_id], *told_of[lead_id]) for lead_id in sorted(there)]
+    reworded = _change_attributes(connection, known)
+    changed = [one for one in known if one.moved or one.dated or one.lead_id in reworded]
+    insert_many(connection, LEAD_MOVES, [move for one in changed for move in one.moves()])
+    _write_over(connection, LEADS, {one.lead_id: one.changes for one in changed})
+    # who sees a lead in the queue must not wait for its next score
+    _write_over(connection, SCORES, {one.lead_id: one.moved for one in changed if one.moved})
+    puts = {one.lead_id: Put("changed", one.accounts) for one in changed}
+    puts.update({one.lead["lead_id"]: Put("created", frozenset({one.lead.get("account_id")})) for one in new})
+    return [puts.get(one.lead["lead_id"], _UNCHANGED) for one in told]
 
 
-def _move(connection: Connection, found: Mapping[Any, Any], lead: Mapping[str, Any], now: int) -> dict[str, Any]:
-    moved = {name: lead[name] for name in MOVABLE if name in lead and lead[name] != found[name]}
-    rows = [
-        {"lead_id": found["lead_id"], "field": name, "before": found[name], "after": after, "recorded_at": now}
-        for name, after in moved.items()
-    ]
-    if rows:
-        connection.execute(LEAD_MOVES.insert(), rows)
-    return moved
+@dataclass(frozen=True)
+class _Known:
+    """A lead that is there, and what is told of it."""
+
+    found: Mapping[str, Any]
+    lead: Mapping[str, Any]
+    now: int
+
+    @property
+    def lead_id(self) -> str:
+        return str(self.found["lead_id"])
+
+    @cached_property
+    def moved(self) -> dict[str, Any]:
+        return {name: self.lead[name] for name in MOVABLE if name in self.lead and self.lead[name] != self.found[name]}
+
+    @cached_property
+    def dated(self) -> dict[str, int]:
+        """When the lead was created, if that had not been told: until then its first telling stood for it.
+
+        So it did in a history without ``recorded_at``, and there too an earlier day that the CRM names is taken up,
+        once.
+        """
+        told = self.lead.get("created_at")
+        was_told = self.found["created_at"] != self.found["recorded_at"]
+        return {} if told is None or was_told or told >= self.found["created_at"] else {"created_at": told}
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The columns that change, and no other: another process may be changing those."""
+        return {**self.moved, **self.dated, "touched_at": self.now}
+
+    @property
+    def accounts(self) -> frozenset[str | None]:
+        """Whose other leads are concerned."""
+        if not self.dated and "account_id" not in self.moved:
+            return frozenset()
+        return frozenset({self.found["account_id"], self.moved.get("account_id", self.found["account_id"])})
+
+    def moves(self) -> list[dict[str, Any]]:
+        """Return what is kept of moves."""
+        same = {"lead_id": self.lead_id, "recorded_at": self.now}
+        return [
+            {**same, "field": name, "before": self.found[name], "after": after} for name, after in self.moved.items()
+        ]
+
+    @property
+    def occurred(self) -> int:
+        """Since when its attributes are as told, microseconds."""
+        at = self.lead.get("occurred_at")
+        return self.now if at is None else int(at)
+
+    def new_values(self, changes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+        """Return the attributes that are told otherwise than they are known for that time, after earlier changes."""
+        values = {name: value_text(value) for name, value in json.loads(self.found["attributes"]).items()}
+        values.update({row["attribute"]: row["value"] for row in changes if row["occurred_at"] <= self.occurred})
+        told = {name: value_text(value) for name, value in self.lead["attributes"].items()}
+        return {name: value for name, value in told.items() if value != values.get(name, "null")}
 
 
-def _change_attributes(connection: Connection, found: Mapping[Any, Any], lead: Mapping[str, Any], now: int) -> bool:
-    """Append the attributes whose value differs from the one that was known for that time."""
-    told: Mapping[str, Any] = lead.get("attributes", {})
+def _there(connection: Connection, lead_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    dialect = connection.dialect.name
+    found = connection.execute(_leads_asked(dialect), {"values": as_one(dialect, lead_ids)})
+    return {row["lead_id"]: row for row in row_dicts(found)}
+
+
+@cache
+def _leads_asked(dialect: str) -> Select[Any]:
+    return select(LEADS).where(one_of(dialect, LEADS.c.lead_id, "values"))
+
+
+def _write_over(connection: Connection, table: Table, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write new values over some of leads' columns; one statement for all that change the same ones."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for lead_id in sorted(changes):
+        alike[tuple(sorted(changes[lead_id]))].append({"of": lead_id, **_as_new(changes[lead_id])})
+    for columns, rows in alike.items():
+        connection.execute(_writing_over(table, columns), rows)
+
+
+def _as_new(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in values.items()}
+
+
+@cache
+def _writing_over(table: Table, columns: tuple[str, ...]) -> Update:
+    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
+    return table.update().where(table.c.lead_id == bindparam("of")).values(new)
+
+
+def _change_attributes(connection: Connection, known: Iterable[_Known]) -> set[str]:
+    """Append the attributes whose value differs from the one that was known for that time; return whose did."""
+    told = [one for one in known if one.lead.get("attributes")]
     if not told:
-        return False
-    occurred = now if lead.get("occurred_at") is None else lead["occurred_at"]
-    standing = _values_at(connection, found, occurred)
-    rows = [
-        {"lead_id": found["lead_id"], "attribute": name, "value": value_text(value), "occurred_at": occurred}
-        for name, value in told.items()
-        if value_text(value) != standing.get(name, "null")
-    ]
-    if rows:
-        _end_at(connection, found["lead_id"], [row["attribute"] for row in rows], occurred, now)
-    return any(EVENT_KINDS["attribute_changes"].add(connection, rows, now))
+        return set()
+    before = _changes_of(connection, [one.lead_id for one in told])
+    rows: list[dict[str, Any]] = []
+    ended: list[int] = []
+    for one in told:
+        new = one.new_values(before[one.lead_id])
+        same = {"lead_id": one.lead_id, "occurred_at": one.occurred, "recorded_at": one.now}
+        rows += [{**same, "attribute": name, "value": value} for name, value in new.items()]
+        at_once = [row for row in before[one.lead_id] if row["occurred_at"] == one.occurred]
+        ended += [row["row_id"] for row in at_once if row["attribute"] in new]  # of two words the later one counts
+    latest = max(one.now for one in told)
+    end_versions(connection, ATTRIBUTE_CHANGES, ended, latest)
+    added = EVENT_KINDS["attribute_changes"].add(connection, rows, latest)
+    return {row["lead_id"] for row, leads in zip(rows, added, strict=True) if leads}
 
 
-def _end_at(connection: Connection, lead_id: str, names: Sequence[str], occurred: int, now: int) -> None:
-    """End what was told of attributes for this very instant: of two words on it the later one counts."""
+def _changes_of(connection: Connection, lead_ids: Sequence[str]) -> Mapping[str, list[dict[str, Any]]]:
+    """Return what is known to have changed of leads' attributes, in its order: the later ``occurred_at`` wins."""
+    dialect = connection.dialect.name
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in row_dicts(connection.execute(_changes_asked(dialect), {"values": as_one(dialect, lead_ids)})):
+        found[row["lead_id"]].append(row)
+    return found
+
+
+@cache
+def _changes_asked(dialect: str) -> Select[Any]:
     table = ATTRIBUTE_CHANGES.c
-    asked = select(table.row_id).where(
-        table.lead_id == lead_id,
-        table.attribute.in_(names),
-        table.occurred_at == occurred,
-        table.superseded_at.is_(None),
-    )
-    end_versions(connection, ATTRIBUTE_CHANGES, list(connection.execute(asked).scalars()), now)
-
-
-def _values_at(connection: Connection, found: Mapping[Any, Any], when: int) -> dict[str, str]:
-    """Return each attribute's value as of a time, as now known; the later ``occurred_at`` wins."""
-    values = {name: value_text(value) for name, value in json.loads(found["attributes"]).items()}
-    table = ATTRIBUTE_CHANGES.c
-    asked = (
-        select(table.attribute, table.value)
-        .where(table.lead_id == found["lead_id"], table.occurred_at <= when, table.superseded_at.is_(None))
-        .order_by(table.occurred_at, table.recorded_at, table.row_id)
-    )
-    values.update({row.attribute: row.value for row in connection.execute(asked)})
-    return values
+    asked = select(table.row_id, table.lead_id, table.attribute, table.value, table.occurred_at)
+    counts = asked.where(one_of(dialect, table.lead_id, "values"), table.superseded_at.is_(None))
+    return counts.order_by(table.occurred_at, table.recorded_at, table.row_id)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, select
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.ledger.barred import note_barred, note_erased
 from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores, names_of, objects
-from leadlight.serving.ledger.leads import Outcome, insert_lead, put_lead
+from leadlight.serving.ledger.leads import Outcome, Put, ToldLead, insert_lead, put_leads
 from leadlight.serving.ledger.merging import merge_leads
 from leadlight.serving.ledger.persons import Persons, alone, beside, find_persons
 from leadlight.serving.ledger.stale import mark_accounts, mark_leads
@@ -115,15 +115,28 @@ class Ledger:
         ------
         ErasedLead
         """
+        [put] = self.put_told(connection, [ToldLead(lead, now)])
+        return put
+
+    def put_told(self, connection: Connection, calls: Sequence[ToldLead]) -> list[tuple[str, Outcome]]:
+        """Take in leads that several callers told at the same time, as if one had told one after the other.
+
+        Raises
+        ------
+        ErasedLead
+            If any of them was; then none is taken in.
+        """
         beside(connection)
-        persons = find_persons(connection, self.secret, [lead["lead_id"]])
-        _refuse_erased(persons, lead["lead_id"])
-        lead_id = persons.current[lead["lead_id"]]
-        outcome, accounts = put_lead(connection, {**lead, "lead_id": lead_id}, now)
-        if outcome != "unchanged":
-            mark_accounts(connection, accounts, now)
-            mark_leads(connection, [lead_id], now)
-        return lead_id, outcome
+        persons = find_persons(connection, self.secret, [call.lead["lead_id"] for call in calls])
+        for call in calls:
+            _refuse_erased(persons, call.lead["lead_id"])
+        today = [call._replace(lead={**call.lead, "lead_id": persons.current[call.lead["lead_id"]]}) for call in calls]
+        puts = _put_in_turn(connection, today)
+        latest = max(call.now for call in calls)
+        mark_accounts(connection, {account for put in puts for account in put.accounts}, latest)
+        changed = [call.lead["lead_id"] for call, put in zip(today, puts, strict=True) if put.outcome != "unchanged"]
+        mark_leads(connection, changed, latest)
+        return [(call.lead["lead_id"], put.outcome) for call, put in zip(today, puts, strict=True)]
 
     def add_events(self, connection: Connection, kind: str, rows: Sequence[Mapping[str, Any]], now: int) -> Taken:
         """Take in events of one kind, each with its ``lead_id``.
@@ -346,6 +359,23 @@ class Ledger:
                 if connection.execute(asked).first() is not None:
                     return lead_id
             raise
+
+
+def _put_in_turn(connection: Connection, told: Sequence[ToldLead]) -> list[Put]:
+    """Put leads, all at once where each is another; one that several told of takes so many turns, in their order."""
+    turns: list[dict[str, int]] = []
+    for place, one in enumerate(told):
+        lead_id = one.lead["lead_id"]
+        turn = next((turn for turn in turns if lead_id not in turn), None)
+        if turn is None:
+            turn = {}
+            turns.append(turn)
+        turn[lead_id] = place
+    puts: dict[int, Put] = {}
+    for turn in turns:
+        places = list(turn.values())
+        puts.update(zip(places, put_leads(connection, [told[place] for place in places]), strict=True))
+    return [puts[place] for place in range(len(told))]
 
 
 def _taken(persons: Persons, call: Told, accepted: Iterator[str | None]) -> Taken:

@@ -30,7 +30,7 @@ def test_a_tiny_run_measures_all(tmp_path):
     sys.stdout.write(done.stdout)
     assert not list(tmp_path.glob("leadlight-*"))
     found = json.loads(done.stdout.splitlines()[-1])
-    assert list(found["calls"]) == ["score", "stored", "activity", "activities", "queue"]
+    assert list(found["calls"]) == ["score", "stored", "lead", "activity", "activities", "queue"]
     for name, services in found["calls"].items():
         assert services.keys() == {"sqlite", "postgresql", "bare", *(["off"] if name == "score" else [])}
         assert all(one["requests_per_second"] > 0 for one in services.values())

@@ -13,9 +13,18 @@ from sqlalchemy import Connection, select
 
 from leadlight.serving.ledger import jobs
 from leadlight.serving.ledger.jobs import Shared, run_job, run_jobs
-from leadlight.serving.ledger.ledger import Ledger, Taken, Told
+from leadlight.serving.ledger.leads import Outcome, ToldLead
+from leadlight.serving.ledger.ledger import ErasedLead, Ledger, Taken, Told
 from leadlight.serving.store.database import Database
-from leadlight.serving.store.schema import ACTIVITIES, LEADS, RESCORING, RESCORING_ACCOUNTS
+from leadlight.serving.store.schema import (
+    ACTIVITIES,
+    ATTRIBUTE_CHANGES,
+    LEAD_MOVES,
+    LEADS,
+    RESCORING,
+    RESCORING_ACCOUNTS,
+    SCORES,
+)
 
 LEDGER = Ledger(b"of this test alone, thirty-two b")
 NOW = 1_000_000
@@ -105,6 +114,96 @@ def test_many_callers_at_once_are_as_one_after_the_other(
     at_once = run_jobs(database, [shared(together.told(rows, NOW + 1 + place)) for place, rows in enumerate(told)])
     assert [together.less(one) for one in at_once] == [one_by_one.less(one) for one in taken]
     assert together.state() == one_by_one.state()
+
+
+values = st.fixed_dictionaries(
+    {}, optional={"size": st.sampled_from([1, 2, None]), "source": st.sampled_from(["a", "b"])}
+)
+puts = st.fixed_dictionaries(
+    {"lead_id": st.sampled_from([*KNOWN, "merged", "new", "newer"])},
+    optional={
+        "created_at": st.sampled_from([3, NOW - 5]),
+        "occurred_at": st.sampled_from([NOW - 9, NOW - 8, NOW + 100]),
+        "account_id": st.sampled_from(["of L-0", "other", None]),
+        "owner_id": st.sampled_from(["ann", "bob", None]),
+        "attributes": values,
+    },
+)
+
+
+def put(world: World, lead: Mapping[str, Any], now: int, steps: list[int] | None = None) -> Shared:
+    def noted(connection: Connection, told: Sequence[ToldLead]) -> list[tuple[str, Outcome]]:
+        if steps is not None:
+            steps.append(len(told))
+        return LEDGER.put_told(connection, told)
+
+    own = {"lead_id": world.own(lead["lead_id"]), **({"account_id": None} if lead.get("account_id", 1) is None else {})}
+    if lead.get("account_id") is not None:
+        own["account_id"] = world.own(lead["account_id"])
+    return Shared("leads", ToldLead({**lead, **own}, now), 1, noted)
+
+
+def leads_of(world: World) -> Any:
+    """Return what is known of leads, what changed of them and when, and what waits to be scored."""
+    changes = ATTRIBUTE_CHANGES.c
+    tables = (
+        [
+            LEADS.c[name]
+            for name in ("lead_id", "created_at", "account_id", "owner_id", "attributes", "attributes_at", "touched_at")
+        ],
+        [LEAD_MOVES.c[name] for name in ("lead_id", "field", "before", "after", "recorded_at")],
+        [changes.lead_id, changes.attribute, changes.value, changes.occurred_at, changes.superseded_at.is_(None)],
+        [SCORES.c.lead_id, SCORES.c.account_id, SCORES.c.owner_id],
+    )
+    with world.database.reading() as connection:
+        return world.state(), [world._less(connection.execute(select(*columns)).all()) for columns in tables]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=st.lists(puts, max_size=4), told=st.lists(puts, min_size=2, max_size=8))
+def test_leads_that_many_put_at_once_are_as_one_after_the_other(
+    database: Database, before: list[dict[str, Any]], told: list[dict[str, Any]]
+) -> None:
+    one_by_one, together = World(database), World(database)
+    for world in (one_by_one, together):
+        for place, lead in enumerate(before):
+            run_job(database, put(world, lead, NOW + place))
+        with database.writing() as connection:
+            for table in (RESCORING, RESCORING_ACCOUNTS):
+                connection.execute(table.delete())
+            score = {
+                "as_of": 1,
+                "is_open": True,
+                "log_odds": 0.0,
+                "score": 1,
+                "band": "hot",
+                "model_version": 1,
+                "features": b"",
+            }
+            connection.execute(SCORES.insert(), [{"lead_id": world.own("L-0"), **score}])
+    outcomes = [run_job(database, put(one_by_one, lead, NOW + 10 + place)) for place, lead in enumerate(told)]
+    steps: list[int] = []
+    at_once = run_jobs(database, [put(together, lead, NOW + 10 + place, steps) for place, lead in enumerate(told)])
+    assert steps == [len(told)]
+    assert [(world_id.split(":")[1], outcome) for world_id, outcome in at_once] == [
+        (world_id.split(":")[1], outcome) for world_id, outcome in outcomes
+    ]
+    assert leads_of(together) == leads_of(one_by_one)
+
+
+def test_of_a_lead_that_moves_both_accounts_are_gone_through(database: Database) -> None:
+    world = World(database)
+    run_jobs(database, [put(world, {"lead_id": name, "account_id": "new"}, NOW + 1) for name in ("L-0", "L-1")])
+    _, _, accounts, _ = world.state()
+    assert accounts == [("new",), ("of L-0",), ("of L-1",)]
+
+
+def test_who_was_erased_keeps_no_other_lead_out(database: Database) -> None:
+    world = World(database)
+    jobs_ = [put(world, {"lead_id": name, "owner_id": "ann"}, NOW + 1) for name in ("L-0", "gone", "new")]
+    first, gone, new = run_jobs(database, jobs_)
+    assert isinstance(gone, ErasedLead)
+    assert (first[1], new[1]) == ("changed", "created")
 
 
 def test_each_event_keeps_the_time_at_which_its_own_call_came(database: Database) -> None:
