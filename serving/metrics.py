@@ -1,34 +1,37 @@
 """What the service tells Prometheus of itself; no word of any lead.
 
-Each app has registries of its own, so that two in one process do not add up. What several processes of one service
-count is added up, whichever of them is asked: then Prometheus's client counts in files of one folder. Counting costs
-about a microsecond a request: the counters of a route and status are looked up once.
+Each app has registries of its own, so that two in one process do not add up; what several processes of one service
+count does, whichever of them is asked. Counting costs some microseconds a request: the counters of a route and status
+are looked up once.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from time import perf_counter
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.metrics_core import InfoMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadlight.serving.champion import Champion
+from leadlight.serving.counts import counts_of_all
 from leadlight.serving.drift.leads import AskedLeads
 from leadlight.serving.operate.request_log import route_of
 from leadlight.serving.scorer import Answer, Scorer
 
-__all__ = ["CONTENT_TYPE_LATEST", "Measured", "Metrics", "counting_together"]
+__all__ = ["CONTENT_TYPE_LATEST", "Measured", "Metrics"]
 
-_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that Prometheus's client looks at when it is imported; processes inherit it."""
+disable_created_metrics()  # one more series for each, which files of several processes do not have
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SCORES: Final = tuple(range(10, 101, 10))
@@ -99,26 +102,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return everything in Prometheus's text format."""
-        counted = self._counted
-        if _FOLDER in os.environ:  # where each process has its files
-            counted = CollectorRegistry()
-            MultiProcessCollector(counted)
-        return generate_latest(counted) + generate_latest(self._seen)
-
-
-@contextmanager
-def counting_together() -> Iterator[None]:
-    """Have all processes that are started meanwhile add up what they count; one that ended goes on to count."""
-    with tempfile.TemporaryDirectory(prefix="leadlight-metrics-") as folder:
-        before = os.environ.get(_FOLDER)
-        os.environ[_FOLDER] = folder
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ[_FOLDER]
-            else:
-                os.environ[_FOLDER] = before
+        return generate_latest(counts_of_all() or self._counted) + generate_latest(self._seen)
 
 
 class _Model(Collector):

@@ -86,7 +86,7 @@ class ScoresAnswer(_Answer):
 
 
 class ExportAnswer(_Answer):
-    """All that is held on a person, table by table, as it is stored; times in microseconds since 1970 UTC."""
+    """All that is held on a person, table by table; times in microseconds since 1970 UTC."""
 
     lead_id: str
     tables: dict[str, list[dict[str, Any]]]

@@ -281,8 +281,9 @@ async def readyz(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Return counts and times of this process in Prometheus's text format."""
-    return Response(_desk(request).metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    """Return counts and times of this service in Prometheus's text format."""
+    text = await computed(_desk(request).metrics.text)
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 async def docs(request: Request) -> Response:

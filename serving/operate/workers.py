@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from leadlight.core.clock import Clock
 from leadlight.core.errors import LeadlightError, Unavailable
 from leadlight.core.settings import Settings
-from leadlight.serving.metrics import counting_together
+from leadlight.serving.counts import count_in, room_for_counts
 from leadlight.serving.operate.logs import configure
 from leadlight.serving.operate.server import serve_on, settle
 from leadlight.serving.operate.stopping import PATIENCE_SECONDS
@@ -58,10 +59,11 @@ def serve_with(count: int, settings: Settings, clock: Clock, listener: socket.so
     Raises
     ------
     Unavailable
-        If the application can't start.
+        If the application can't start, or the home has no room for what is counted.
     """
-    with _told_to_stop() as stop, counting_together():
-        workers = [_Worker(settings, clock, listener) for _ in range(count)]
+    port = listener.getsockname()[1]
+    with _told_to_stop() as stop, room_for_counts(settings.home_path, port, count) as counts:
+        workers = [_Worker(settings, clock, listener, (counts, number)) for number in range(count)]
         try:
             while not stop.is_set():
                 for worker in workers:
@@ -79,8 +81,8 @@ def serve_with(count: int, settings: Settings, clock: Clock, listener: socket.so
 class _Worker:
     """One process, and the one that takes its place."""
 
-    def __init__(self, settings: Settings, clock: Clock, listener: socket.socket) -> None:
-        self._parts = (settings, clock, listener)
+    def __init__(self, settings: Settings, clock: Clock, listener: socket.socket, counts: tuple[Path, int]) -> None:
+        self._parts = (settings, clock, listener, counts)
         self._pause = 0.0
         self._start(replaces=False)
 
@@ -124,13 +126,14 @@ class _Worker:
             self._process.join()
 
 
-def _work(settings: Settings, clock: Clock, listener: socket.socket, replaces: bool) -> None:
+def _work(settings: Settings, clock: Clock, listener: socket.socket, counts: tuple[Path, int], replaces: bool) -> None:
     """Be one worker; one that takes another's place while the rest go on takes no connection before it can score."""
     from leadlight.serving.app import create_app  # it imports this package
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says when to end
     gc.disable()  # all that is loaded now stays
     configure(settings.log_level, settings.log_format)
+    count_in(*counts)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     loaded = threading.Event()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cached_property
 from threading import Event, Thread
 from typing import Final
 
@@ -54,7 +55,6 @@ class Retention:
         changed: Callable[[], object],
     ) -> None:
         self.is_on = bool(settings.retain_leads_days or settings.retain_receipts_days)
-        self.metrics = RetentionMetrics()
         self._database = database
         self._wall = wall
         self._stopping = Event()
@@ -62,6 +62,11 @@ class Retention:
         self._forgetting = Forgetting(
             settings, database, clock, wall=wall, version=version, changed=changed, rest=self._stopping.wait
         )
+
+    @cached_property
+    def metrics(self) -> RetentionMetrics:
+        """What Prometheus is told; made only where there is something to tell."""
+        return RetentionMetrics()
 
     def start(self) -> None:
         """Begin; returns at once."""

@@ -6,13 +6,9 @@ compression takes ten times as long and leaves more, and SQLite has none.
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from backports import zstd
 
 __all__ = ["NOTHING", "packed", "unpacked"]
 
@@ -39,7 +35,7 @@ def unpacked(stored: bytes) -> bytes:
     Raises
     ------
     ValueError
-        If it is not what `packed` returned.
+        If it is damaged.
 
     Examples
     --------

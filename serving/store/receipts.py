@@ -124,15 +124,8 @@ class Slip(NamedTuple):
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
-    def of(cls, text: bytes) -> Slip:
-        """Return the slip of a receipt's JSON.
-
-        Raises
-        ------
-        ValueError
-            If it is none.
-        """
-        found = json.loads(text)
+    def of(cls, found: Mapping[str, Any], text: bytes) -> Slip:
+        """Return the slip of a receipt: of what it says, and the JSON that says it."""
         return cls(
             found["receipt_id"],
             found["lead_id"],

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from leadlight.core.disk import sync
 from leadlight.serving.store.packed import unpacked
@@ -90,8 +90,8 @@ class Spool:
         forgotten = 0
         with self._locked() as file, self._path.open("r+b") as same:  # the other one can only append
             for start, line in list(_lines(file)):
-                slip = _slip(line)
-                if slip is not None and slip.lead_id in lead_ids:
+                receipt = _receipt(line)
+                if receipt is not None and receipt["lead_id"] in lead_ids:
                     same.seek(start)
                     same.write(b" " * len(line.rstrip(b"\n")))  # in place: a crash in between harms no other line
                     forgotten += 1
@@ -103,8 +103,9 @@ class Spool:
         if not self.waiting:
             return None
         with self._locked() as file:
-            found = next((slip for slip in _read(file) if slip.receipt_id == receipt_id), None)
-        return None if found is None else Receipt.from_packed(found.packed)
+            receipts = (_receipt(line) for _, line in _lines(file))
+            found = next((one for one in receipts if one is not None and one["receipt_id"] == receipt_id), None)
+        return None if found is None else Receipt(**found)
 
     @contextmanager
     def _locked(self) -> Iterator[BinaryIO]:
@@ -131,11 +132,11 @@ def _last_part(file: BinaryIO, size: int) -> int:
 
 
 def _read(file: BinaryIO, start: int = 0) -> Iterator[Slip]:
-    """Yield the receipts; a line torn by a crash was never acknowledged and is passed over, as a blank one is."""
+    """Yield the receipts; see `_receipt`."""
     for _, line in _lines(file, start):
-        slip = _slip(line)
-        if slip is not None:
-            yield slip
+        found = _receipt(line)
+        if found is not None:
+            yield Slip.of(found, line.rstrip(b"\n"))
 
 
 def _lines(file: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -146,11 +147,13 @@ def _lines(file: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:
         start += len(line)
 
 
-def _slip(line: bytes) -> Slip | None:
+def _receipt(line: bytes) -> dict[str, Any] | None:
+    """Return what a line says; one torn by a crash was never acknowledged and says nothing, as a blank one does."""
     try:
-        return Slip.of(line.rstrip(b"\n"))
+        found: dict[str, Any] = json.loads(line)
     except (json.JSONDecodeError, UnicodeDecodeError):
         return None
+    return found
 
 
 def _end_torn_line(file: BinaryIO) -> None:

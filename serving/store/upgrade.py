@@ -47,6 +47,9 @@ def upgrade(engine: Engine, to: str = NEWEST) -> None:
             return
     with alone(engine) as connection:
         walk(connection, to)
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:  # the log would hold on to what was rewritten, and to all its room
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

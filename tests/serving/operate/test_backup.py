@@ -24,6 +24,7 @@ from leadlight.serving.operate.backup import back_up
 from leadlight.serving.operate.restore import restore
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.erasure_journal import ErasureJournal
+from leadlight.serving.store.packed import unpacked
 from leadlight.serving.store.receipts import Slip
 from leadlight.serving.store.schema import LEADS, METADATA, OUTBOX, RECEIPTS
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
@@ -141,7 +142,8 @@ def test_it_is_one_moment_while_others_write(url: str, new: Settings, tmp_path: 
 
 
 def test_receipts_that_wait_in_the_spool_are_in_it(old: Settings, new: Settings, tmp_path: Path) -> None:
-    waiting = Slip.of(json.dumps({"receipt_id": "W", "lead_id": "L", **WAITING}).encode())
+    says = {"receipt_id": "W", "lead_id": "L", **WAITING}
+    waiting = Slip.of(says, json.dumps(says).encode())
     Spool(old.home_path / SPOOL_FILE).add([waiting])
     manifest = back_up(old, tmp_path / "b.tar", clock=CLOCK)
     assert manifest.rows["receipts"] == 21
@@ -263,9 +265,10 @@ def test_a_backup_of_an_earlier_step_is_restored_into_that_step_and_upgraded(
     assert (done.manifest.revision, done.revision) == ("0001", NEWEST)
     database = Database(new.database)
     with database.reading() as connection:
-        scores = connection.execute(select(RECEIPTS.c.score).order_by(RECEIPTS.c.receipt_id)).scalars().all()
+        rows = connection.execute(select(RECEIPTS.c.score, RECEIPTS.c.packed).order_by(RECEIPTS.c.receipt_id)).all()
     database.close()
-    assert scores == list(range(30))
+    assert [row.score for row in rows] == list(range(30))
+    assert [json.loads(unpacked(row.packed)) for row in rows] == [{"score": number} for number in range(30)]
 
 
 def write_at_step(old: Settings, step: str, tables: dict[str, tuple[str, ...]], out: Path) -> None:

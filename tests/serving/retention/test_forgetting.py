@@ -268,8 +268,8 @@ def test_an_answer_that_names_someone_else_is_kept(url: str, database: Database,
 
 
 def test_their_receipts_in_the_spool_are_blanked(url: str, database: Database, tmp_path: Path) -> None:
-    text = json.dumps(dict.fromkeys(Slip._fields, 1) | {"receipt_id": "R", "lead_id": "L-1", "agreement_version": "v"})
-    Spool(tmp_path / SPOOL_FILE).add([Slip.of(text.encode())])
+    receipt = dict.fromkeys(Slip._fields, 1) | {"receipt_id": "R", "lead_id": "L-1", "agreement_version": "v"}
+    Spool(tmp_path / SPOOL_FILE).add([Slip.of(receipt, json.dumps(receipt).encode())])
     with database.writing() as connection:
         add_lead(connection, "L-1", OLD)
     apply(forgetting(settings(tmp_path, url), database))
