@@ -1,7 +1,7 @@
 """Receipts as the stores' rows hold them: compressed here, for a database does it slower or not at all.
 
 A receipt repeats its columns' names and its reasons' words; Zstandard leaves a quarter of it. PostgreSQL's own
-compression takes ten times as long and leaves more, and SQLite has none.
+compression takes five times as long and leaves more, and SQLite has none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _COMPRESSOR: Final = zstd.ZstdCompressor(
         zstd.CompressionParameter.checksum_flag: 1,
     }
 )
-"""Made once: to make one takes longer than to use it. It locks itself while it works."""
+"""Made once, for it takes time to make. It locks itself while it works."""
 
 
 def packed(text: bytes) -> bytes:
