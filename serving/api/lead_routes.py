@@ -32,7 +32,7 @@ from leadlight.serving.reasons import why_of
 from leadlight.serving.scorer import DEFAULT_REASONS, Scorer
 from leadlight.serving.showing import BadCursor, Filters, Shown, find_page, give_receipts, read_scores, shown_before
 from leadlight.serving.store.ids import is_receipt_id
-from leadlight.serving.store.packed import unpacked
+from leadlight.serving.store.packed import DamagedReceipt, unpacked
 from leadlight.serving.store.plain_error import plain
 from leadlight.serving.store.schema import (
     ACTIVITIES,
@@ -245,11 +245,14 @@ def _export(connection: Connection, desk: Desk, asked: str) -> dict[str, Any]:
 
 
 def _readable(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a row of the export; a receipt's as what it says, None where it was emptied."""
+    """Return a row of the export; a receipt's as what it says, None where it was emptied or nobody can read it."""
     found = dict(row)
     if "packed" in found:
         stored = found.pop("packed")
-        found["receipt"] = json.loads(unpacked(stored)) if stored else None
+        try:
+            found["receipt"] = json.loads(unpacked(stored)) if stored else None
+        except DamagedReceipt as error:  # all else is held on the person all the same
+            found |= {"receipt": None, "damaged": str(error)}
     return found
 
 

@@ -10,7 +10,9 @@ from typing import Final
 
 from backports import zstd
 
-__all__ = ["NOTHING", "packed", "unpacked"]
+from leadlight.core.errors import LeadlightError
+
+__all__ = ["NOTHING", "DamagedReceipt", "packed", "unpacked"]
 
 NOTHING: Final = b""
 """What stands in the place of a receipt that was emptied; nothing is packed into so little."""
@@ -24,6 +26,12 @@ _COMPRESSOR: Final = zstd.ZstdCompressor(
 """Made once, for it takes time to make. It locks itself while it works."""
 
 
+class DamagedReceipt(LeadlightError):
+    """What is stored is not what was written: the disk, or somebody, changed it."""
+
+    code = "damaged_receipt"
+
+
 def packed(text: bytes) -> bytes:
     """Compress a text; damage done to it later is noticed when it is unpacked."""
     return _COMPRESSOR.compress(text, _COMPRESSOR.FLUSH_FRAME)
@@ -34,8 +42,7 @@ def unpacked(stored: bytes) -> bytes:
 
     Raises
     ------
-    ValueError
-        If it is damaged.
+    DamagedReceipt
 
     Examples
     --------
@@ -45,4 +52,6 @@ def unpacked(stored: bytes) -> bytes:
     try:
         return zstd.decompress(stored)
     except zstd.ZstdError as error:
-        raise ValueError(f"what is stored is damaged: {error}") from error
+        raise DamagedReceipt(
+            f"A receipt in the database is damaged ({error}). Restore a backup from before, and check the disk."
+        ) from error

@@ -167,6 +167,19 @@ def test_a_receipt_that_waits_in_the_spool_is_found_and_nothing_is_made(run, hom
     assert sorted(path.name for path in (tmp_path / "home").iterdir()) == before
 
 
+def test_a_damaged_one_is_said_in_a_sentence(run, home):
+    made = slip(trained(seed=3), 4)
+    keep(home, made)
+    with sqlite3.connect(home / "leadlight.db") as plain:
+        damaged = made.packed[:-9] + bytes([made.packed[-9] ^ 1]) + made.packed[-8:]
+        plain.execute("UPDATE receipts SET packed = ? WHERE receipt_id = ?", (damaged, made.receipt_id))
+    plain.close()
+    done = run("replay", made.receipt_id, "--json", home=home)
+    assert told(done)["error"] == "damaged_receipt"
+    assert done.returncode not in (0, 2)
+    assert "Traceback" not in done.stderr
+
+
 def test_an_erased_one_says_what_is_left(run, home):
     made = slip(trained(seed=3), 4)
     gone = made._replace(receipt_id=IDS.next())

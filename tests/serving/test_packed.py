@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadlight.serving.store.packed import NOTHING, packed, unpacked
+from leadlight.serving.store.packed import NOTHING, DamagedReceipt, packed, unpacked
 
 TEXT = json.dumps({"reasons": [{"code": f"source_{i}", "impact": i / 7} for i in range(60)]}).encode()
 
@@ -30,10 +30,10 @@ def test_many_threads_pack_at_once() -> None:
 def test_damage_is_noticed(place: int) -> None:
     damaged = bytearray(packed(TEXT))
     damaged[place] ^= 1
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(DamagedReceipt):
         unpacked(bytes(damaged))
 
 
 def test_a_part_is_no_whole() -> None:
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(DamagedReceipt):
         unpacked(packed(TEXT)[:-1])
