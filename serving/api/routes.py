@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Iterator, Sequence
@@ -282,7 +283,8 @@ async def readyz(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Return counts and times of this service in Prometheus's text format."""
-    text = await computed(_desk(request).metrics.text)
+    # beside those that compute: there a batch may wait for a database that hangs, and then this is asked most
+    text = await asyncio.to_thread(_desk(request).metrics.text)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

@@ -45,11 +45,11 @@ def insert_lead(connection: Connection, lead: Mapping[str, Any], now: int) -> No
     now : int
         Microseconds.
     """
+    insert_many(connection, LEADS, [_row(lead, now)])
+
+
+def _row(lead: Mapping[str, Any], now: int) -> dict[str, Any]:
     recorded = lead.get("recorded_at") or now
-    connection.execute(LEADS.insert(), [_row(lead, recorded, now)])
-
-
-def _row(lead: Mapping[str, Any], recorded: int, now: int) -> dict[str, Any]:
     created = lead.get("created_at")
     known_at = lead.get("attributes_at")
     return {
@@ -109,7 +109,7 @@ def put_leads(connection: Connection, told: Sequence[ToldLead]) -> list[Put]:
     told_of = {one.lead["lead_id"]: one for one in told}
     there = _there(connection, sorted(told_of))
     new = [told_of[lead_id] for lead_id in sorted(told_of) if lead_id not in there]
-    insert_many(connection, LEADS, [_row(one.lead, one.lead.get("recorded_at") or one.now, one.now) for one in new])
+    insert_many(connection, LEADS, [_row(one.lead, one.now) for one in new])
     known = [_Known(there[lead_id], *told_of[lead_id]) for lead_id in sorted(there)]
     reworded = _change_attributes(connection, known)
     changed = [one for one in known if one.moved or one.dated or one.lead_id in reworded]

@@ -108,18 +108,13 @@ class Ledger:
 
     secret: bytes
 
-    def put_lead(self, connection: Connection, lead: Mapping[str, Any], now: int) -> tuple[str, Outcome]:
-        """Take in a lead; return the id that it goes by today, and what came of it.
-
-        Raises
-        ------
-        ErasedLead
-        """
-        [put] = self.put_told(connection, [ToldLead(lead, now)])
-        return put
-
     def put_told(self, connection: Connection, calls: Sequence[ToldLead]) -> list[tuple[str, Outcome]]:
         """Take in leads that several callers told at the same time, as if one had told one after the other.
+
+        Returns
+        -------
+        list of (str, {"created", "changed", "unchanged"})
+            For each call the id that the lead goes by today, and what came of it.
 
         Raises
         ------

@@ -12,6 +12,7 @@ from leadlight.features.encode import micros_of
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.store.database import Database
 from leadlight.training import simulate
+from putting import put_lead
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LEADS = 500
@@ -142,7 +143,7 @@ def _tell(connection, ledger, told):
     for lead, created in zip(told.leads.to_dict("records"), micros_of(told.leads["created_at"]).tolist(), strict=True):
         known = {name: lead[name] for name in still if lead[name] == lead[name]}
         own = {name: lead[name] for name in ("lead_id", "account_id", "owner_id") if lead[name] == lead[name]}
-        ledger.put_lead(connection, {**own, "created_at": created, "attributes": known}, created)
+        put_lead(ledger, connection, {**own, "created_at": created, "attributes": known}, created)
     numbers = {one.name for one in told.attributes if one.kind == "number"}
     changes = told.attribute_changes
     times = zip(micros_of(changes["occurred_at"]).tolist(), micros_of(changes["recorded_at"]).tolist(), strict=True)
@@ -150,7 +151,7 @@ def _tell(connection, ledger, told):
         value = None if row["value"] != row["value"] else row["value"]
         value = float(value) if row["attribute"] in numbers and value is not None else value
         put = {"lead_id": row["lead_id"], "occurred_at": occurred, "attributes": {row["attribute"]: value}}
-        ledger.put_lead(connection, put, recorded)
+        put_lead(ledger, connection, put, recorded)
     for kind in ("activities", "stage_changes"):
         frame = getattr(told, kind)
         frame = frame.assign(**{name: micros_of(frame[name]) for name in ("occurred_at", "recorded_at")})

@@ -110,14 +110,6 @@ def test_an_upgrade_leaves_nothing_of_what_it_rewrote_behind(tmp_path: Path) -> 
     database.close()
 
 
-def test_postgresql_does_not_compress_what_is_compressed(database: Database) -> None:
-    database.open()
-    if database.dialect == "postgresql":
-        asked = "SELECT attstorage FROM pg_attribute WHERE attrelid = 'receipts'::regclass AND attname = 'packed'"
-        with database.reading() as connection:
-            assert connection.execute(text(asked)).scalar_one() == "e"
-
-
 def test_a_database_of_a_newer_release_is_refused_and_left_alone(database: Database) -> None:
     database.open()
     with database.writing() as connection:

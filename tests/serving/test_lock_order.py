@@ -27,6 +27,7 @@ from leadlight.serving.rescoring.claims import (
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.ids import first_id
 from leadlight.serving.store.schema import SCORES
+from putting import put_lead
 from retained import DAYS, NOW, add_lead, add_receipt, forgetting, settings
 from waiting import wait_for
 
@@ -34,7 +35,7 @@ LEDGER = Ledger(b"secret")
 Act = Callable[[Connection], object]
 
 ACTS: dict[str, Act] = {
-    "a move": lambda c: LEDGER.put_lead(c, {"lead_id": "L-1", "account_id": "B"}, NOW + 1),
+    "a move": lambda c: put_lead(LEDGER, c, {"lead_id": "L-1", "account_id": "B"}, NOW + 1),
     "an event": lambda c: LEDGER.add_events(
         c, "activities", [{"lead_id": "L-1", "type": "call", "occurred_at": NOW}], NOW + 1
     ),
@@ -65,7 +66,7 @@ def test_who_changes_a_lead_waits_for_who_lists_its_account_and_never_the_other_
 ) -> None:
     with database.writing() as connection:
         for lead_id in ("L-1", "L-2"):
-            LEDGER.put_lead(connection, {"lead_id": lead_id, "account_id": "A"}, NOW)
+            put_lead(LEDGER, connection, {"lead_id": lead_id, "account_id": "A"}, NOW)
 
     def change() -> None:
         with database.writing() as connection:
@@ -86,7 +87,7 @@ def test_who_changes_a_lead_waits_for_who_lists_its_account_and_never_the_other_
 def test_who_scores_gives_way_to_those_who_tell_of_many_leads_in_any_order(database: Database) -> None:
     with database.writing() as connection:
         for lead_id in ("L-1", "L-2"):
-            LEDGER.put_lead(connection, {"lead_id": lead_id}, NOW)
+            put_lead(LEDGER, connection, {"lead_id": lead_id}, NOW)
     with database.writing() as connection:
         claimed = claim_leads(connection, 8, NOW, NOW)
     seen = []

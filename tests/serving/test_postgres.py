@@ -137,6 +137,12 @@ def test_counting_whole_tables_anew_may_take_longer(asked: Database) -> None:
     assert limits == [None, "0"]
 
 
+def test_what_is_compressed_is_not_compressed_again(asked: Database) -> None:
+    storage = "SELECT attstorage FROM pg_attribute WHERE attrelid = 'receipts'::regclass AND attname = 'packed'"
+    with asked.reading() as connection:
+        assert connection.execute(text(storage)).scalar_one() == "e"  # EXTERNAL
+
+
 def test_connections_that_lay_idle_are_looked_at_before_they_are_used(
     server: OwnPostgres, asked: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

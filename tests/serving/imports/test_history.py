@@ -27,6 +27,7 @@ from leadlight.serving.ledger.importing import Counts
 from leadlight.serving.ledger.ledger import Ledger
 from leadlight.serving.ledger.reading import read_known
 from leadlight.serving.store.database import Database
+from putting import put_lead
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 LEDGER = Ledger(b"s" * 32)
@@ -41,7 +42,7 @@ def at(text: str) -> int:
 
 def put(database: Database, lead_id: str, when: str, **more: Any) -> None:
     with database.writing() as connection:
-        LEDGER.put_lead(connection, {"lead_id": lead_id, **more}, at(when))
+        put_lead(LEDGER, connection, {"lead_id": lead_id, **more}, at(when))
 
 
 def tell(database: Database, kind: str, when: str, *rows: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ from leadlight.serving.store.schema import (
     RESCORING_ACCOUNTS,
     STAGE_CHANGES,
 )
+from putting import put_lead
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 SECRET = b"s" * 32
@@ -268,7 +269,7 @@ def test_a_service_on_the_same_database_writes_meanwhile(url: str, told: History
     number = 0
     while not ended.is_set() or number == 0:
         with theirs.writing() as connection:
-            Ledger(SECRET).put_lead(connection, {"lead_id": f"new-{number}", "account_id": "A"}, to_micros(NOW))
+            put_lead(Ledger(SECRET), connection, {"lead_id": f"new-{number}", "account_id": "A"}, to_micros(NOW))
         number += 1
         time.sleep(0.01)
     worker.join()

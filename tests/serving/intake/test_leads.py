@@ -139,7 +139,8 @@ def test_an_export_holds_everything_and_an_erasure_leaves_nothing_of_it(crm: Tes
     assert receipt["receipt"] == crm.get(f"/v1/receipts/{receipt['receipt_id']}").json()
     damage(crm, receipt["receipt_id"])
     tables = crm.get(f"/v1/leads/{old}/export").json()["tables"]
-    assert (tables["receipts"][0]["receipt"], tables["activities"] == []) == (None, False)
+    assert tables["receipts"][0]["receipt"] is None
+    assert tables["activities"]  # the rest is shown all the same
     assert "damaged" in tables["receipts"][0]["damaged"]
     assert crm.delete(f"/v1/leads/{lead_id}").status_code == 200
     settle(crm)  # until then the account waits for its other leads to be scored

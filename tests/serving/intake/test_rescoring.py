@@ -28,6 +28,7 @@ from leadlight.serving.rescoring.writing import write_scores
 from leadlight.serving.scorer import Scorer
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.schema import LEADS, RECEIPTS, RESCORING, RESCORING_ACCOUNTS, SCORES
+from putting import put_lead
 from waiting import wait_for
 
 NOW = to_micros(START)
@@ -160,7 +161,7 @@ def told(database: Any, tmp_path: Path, model: TrainedModel, clock: Clock) -> An
     ledger = Ledger(secret_of(Settings(home=tmp_path, _env_file=None)))
     with database.writing() as connection:
         for number in range(3):
-            ledger.put_lead(connection, {"lead_id": f"L-{number}", "account_id": "A"}, to_micros(clock.now()))
+            put_lead(ledger, connection, {"lead_id": f"L-{number}", "account_id": "A"}, to_micros(clock.now()))
     return ledger
 
 
@@ -193,7 +194,7 @@ def test_two_never_score_the_same_lead_at_once(database: Any, told: Any) -> None
 def test_what_changes_while_it_is_scored_is_scored_again(database: Any, told: Any, clock: Clock) -> None:
     with database.writing() as connection:
         claimed = claims.claim_leads(connection, 10, NOW, 1)
-        told.put_lead(connection, {"lead_id": "L-1", "owner_id": "O"}, to_micros(clock.now()))
+        put_lead(told, connection, {"lead_id": "L-1", "owner_id": "O"}, to_micros(clock.now()))
         claims.finish_leads(connection, claimed, {})
         assert connection.execute(select(RESCORING.c.lead_id)).scalars().all() == ["L-1"]
         assert claims.claim_leads(connection, 10, NOW, 1).names == ["L-1"]  # and at once
@@ -230,7 +231,7 @@ def test_one_change_in_a_large_account_delays_no_other_lead(
     worker, now = rescorer(database, model, clock), to_micros(clock.now())
     with database.writing() as connection:
         for number in range(1_000):
-            told.put_lead(connection, {"lead_id": f"M-{number}", "account_id": "large"}, now)
+            put_lead(told, connection, {"lead_id": f"M-{number}", "account_id": "large"}, now)
     while worker.turn():
         pass
     clock.later(hours=1)
@@ -245,7 +246,7 @@ def test_one_change_in_a_large_account_delays_no_other_lead(
         listed = connection.execute(select(RESCORING.c.lead_id, RESCORING.c.urgency)).all()
         assert {row.urgency for row in listed} == {1}
         assert 990 <= len(listed) <= 1_000
-        told.put_lead(connection, {"lead_id": "L-0", "owner_id": "O-9"}, now)
+        put_lead(told, connection, {"lead_id": "L-0", "owner_id": "O-9"}, now)
     worker.turn()
     with database.reading() as connection:
         scored = connection.execute(select(SCORES.c.owner_id).where(SCORES.c.lead_id == "L-0")).scalar_one()
@@ -317,7 +318,7 @@ def test_a_claim_that_ran_out_writes_nothing_and_takes_nothing_off_the_list(data
         late = claims.claim_leads(connection, 10, NOW, 1)
     with database.writing() as connection:
         claims.finish_leads(connection, claims.claim_leads(connection, 10, NOW, 2 + lease), {})
-        told.put_lead(connection, {"lead_id": "L-1", "owner_id": "O"}, NOW)
+        put_lead(told, connection, {"lead_id": "L-1", "owner_id": "O"}, NOW)
     with database.writing() as connection:
         assert claims.held(connection, late) == set()
         claims.finish_leads(connection, late, {})
@@ -341,7 +342,7 @@ def test_what_a_clock_ahead_of_ours_tells_is_scored_when_its_time_has_come(
 ) -> None:
     soon = NOW + 60_000_000
     with database.writing() as connection:
-        told.put_lead(connection, {"lead_id": "new", "created_at": soon}, NOW)
+        put_lead(told, connection, {"lead_id": "new", "created_at": soon}, NOW)
         event = {"lead_id": "L-1", "type": "demo_request", "occurred_at": soon}
         told.add_events(connection, "activities", [event], NOW)
     worker = rescorer(database, model, clock)

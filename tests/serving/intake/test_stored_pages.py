@@ -28,6 +28,7 @@ from leadlight.serving.store.database import Database
 from leadlight.serving.store.receipt_table import ReceiptTable
 from leadlight.serving.store.schema import DECISIONS, LEADS, RECEIPTS, SCORES
 from models import trained
+from putting import put_lead
 from waiting import wait_for
 
 OURS = {"sec-fetch-site": "same-origin"}
@@ -379,7 +380,7 @@ def test_deciding_on_a_lead_that_is_not_there_says_so(crm: TestClient) -> None:
 def test_any_lead_id_can_be_decided_on(crm: TestClient, lead_id: str) -> None:
     told = {"lead_id": unquote(lead_id), "created_at": 1}  # an import takes any id, the API none with a slash
     with crm.app.state.desk.memory.database.writing() as connection:
-        crm.app.state.desk.memory.ledger.put_lead(connection, told, 1)
+        put_lead(crm.app.state.desk.memory.ledger, connection, told, 1)
     crm.app.state.desk.memory._changed()
     settle(crm)
     page = crm.get(f"/leads/{lead_id}").text

@@ -25,6 +25,7 @@ from leadlight.serving.store.schema import (
     RESCORING_ACCOUNTS,
     SCORES,
 )
+from putting import put_lead
 
 LEDGER = Ledger(b"of this test alone, thirty-two b")
 NOW = 1_000_000
@@ -61,7 +62,7 @@ class World:
     def _made(self, connection: Connection) -> None:
         for lead_id in (*KNOWN, "gone", "merged"):
             told = {"lead_id": self.own(lead_id), "created_at": 5, "account_id": self.own(f"of {lead_id[:3]}")}
-            LEDGER.put_lead(connection, told, NOW)
+            put_lead(LEDGER, connection, told, NOW)
         LEDGER.merge(connection, self.own("merged"), self.own("L-2"), NOW)
         LEDGER.erase(connection, self.own("gone"), NOW, 1)
         for table in (RESCORING, RESCORING_ACCOUNTS):

@@ -51,6 +51,7 @@ from leadlight.serving.store.schema import (
     STAGE_CHANGES,
 )
 from leadlight.serving.store.spool import SPOOL_FILE, Spool
+from putting import put_lead
 from retained import (
     DAYS,
     NOW,
@@ -482,13 +483,13 @@ def test_it_does_not_wait_in_front_of_who_tells(database: Database, tmp_path: Pa
     ledger = Ledger(KEY)
     assert work.claim()
     with database.writing() as telling:
-        ledger.put_lead(telling, {"lead_id": "L-2"}, NOW)
+        put_lead(ledger, telling, {"lead_id": "L-2"}, NOW)
         waited.clear()
         thread = threading.Thread(target=work.apply)
         thread.start()
         assert waited.wait(60)
         with database.writing() as another:
-            ledger.put_lead(another, {"lead_id": "L-3"}, NOW)
+            put_lead(ledger, another, {"lead_id": "L-3"}, NOW)
     thread.join(60)
     assert ids(database) == {"L-2", "L-3"}
 
