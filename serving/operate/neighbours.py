@@ -87,7 +87,15 @@ class Neighbours:
         self._watched[name] = _Watched(name, check, self._now)
 
     def start(self) -> None:
-        """Begin to look; a check that hangs holds up no other."""
+        """Begin to look; a check that hangs holds up no other.
+
+        Raises
+        ------
+        RuntimeError
+            If it looks already: nobody could stop the threads of the first start any more.
+        """
+        if self._threads and not self._stop.is_set():
+            raise RuntimeError("neighbours are looked at already: a service is started once, and again after its stop")
         self._stop = Event()
         self._threads = [
             Thread(target=self._watch, args=(one, self._stop), name=f"look at {one.name}", daemon=True)

@@ -52,10 +52,11 @@ def launched() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The app on a free port of 127.0.0.1; yields its address without a slash at the end."""
+def served(app: FastAPI, *, runs: bool = False) -> Iterator[str]:
+    """The app on a free port of 127.0.0.1, started unless it runs already; yields its address without a last slash."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off" if runs else "on")
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         try:

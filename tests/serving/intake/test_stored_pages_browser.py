@@ -40,7 +40,7 @@ def told(crm: TestClient) -> TestClient:
 
 def test_a_rep_decides_without_scripts_and_sees_what_came_of_it(browser: Browser, told: TestClient) -> None:
     watch = Watch()
-    with served(told.app) as url, page_of(browser, watch=watch, locale="es") as page:  # type: ignore[arg-type]
+    with served(told.app, runs=True) as url, page_of(browser, watch=watch, locale="es") as page:  # type: ignore[arg-type]
         page.goto(url + "/leads")
         assert page.locator("table.queue tbody tr").count() == 5
         page.get_by_role("link", name="L-1", exact=True).click()
@@ -64,7 +64,7 @@ def test_nothing_runs_out_of_the_side_and_everything_can_be_looked_at(browser: B
     told.post("/v1/leads/L-2/decisions", json={"decision": "reject", "reason": "W" * 300})
     settle(told)
     folder = os.environ.get("LEADLIGHT_TEST_PICTURES")
-    with served(told.app) as url, page_of(browser) as page:  # type: ignore[arg-type]
+    with served(told.app, runs=True) as url, page_of(browser) as page:  # type: ignore[arg-type]
         for name in ("leads", "leads/L-1", "leads/L-1?lang=es", "leads/L-2", "leads/L-4", "leads/L-5?lang=es"):
             page.goto(f"{url}/{name}")
             for width in WIDTHS:

@@ -50,6 +50,17 @@ def state(neighbours: Neighbours, name: str = "one") -> str:
     return neighbours.told()[name].state
 
 
+def test_it_is_started_once_and_again_after_its_stop(neighbours: Neighbours) -> None:
+    """A second start would leave threads of the first that look for ever, at a database that was closed too."""
+    neighbours.add("one", lambda: OK)
+    neighbours.start()
+    with pytest.raises(RuntimeError, match="already"):
+        neighbours.start()
+    neighbours.stop()
+    neighbours.start()
+    wait_for(lambda: state(neighbours) == "ok")
+
+
 def test_a_state_is_since_it_was_first_seen(neighbours: Neighbours, clock: Clock) -> None:
     found = [OK]
     neighbours.add("one", lambda: found[-1])
