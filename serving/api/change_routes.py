@@ -100,7 +100,7 @@ def install(routes: APIRouter) -> None:
         methods=["GET"],
         tags=["scoring"],
         response_model=ChangeAnswer,
-        responses={**refusals(404, 422, 503), **erased_receipt(), 409: cannot},
+        responses={**refusals(404, 422, 500, 503), **erased_receipt(), 409: cannot},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,11 +12,13 @@ from leadlight.serving.api.problems import NotNow, Refusal
 from leadlight.serving.desk import Desk
 from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
 from leadlight.serving.store.ids import is_receipt_id
+from leadlight.serving.store.packed import DamagedReceipt
 from leadlight.serving.store.receipts import ErasedReceipt, Receipt
 
 __all__ = ["ErasedReceiptRefusal", "find_receipt"]
 
 _SHOWN: Final = 100
+_log = logging.getLogger("leadlight.serving")
 
 
 class ErasedReceiptRefusal(Refusal):
@@ -44,7 +47,7 @@ def find_receipt(desk: Desk, receipt_id: str, own: str | None = None) -> Receipt
     Raises
     ------
     Refusal
-        If there is none of this id that the caller may see, or it was erased.
+        If there is none of this id that the caller may see, or it was erased, or is damaged.
     NotNow
         If the database, which may have it, does not answer.
     """
@@ -54,6 +57,9 @@ def find_receipt(desk: Desk, receipt_id: str, own: str | None = None) -> Receipt
         found = desk.keeper.get(receipt_id)
     except Unavailable:
         raise NotNow("unavailable", "detail.receipts_unavailable") from None
+    except DamagedReceipt as damage:
+        _log.error("receipt %s is damaged: %s", receipt_id, damage)
+        raise Refusal("damaged_receipt", receipt_id=receipt_id) from None
     if found is None or not _may_see(desk, found.lead_id, own):
         raise Refusal("no_receipt", receipt_id=receipt_id)
     if isinstance(found, ErasedReceipt):

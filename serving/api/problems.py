@@ -65,6 +65,7 @@ STATUS: Final[Mapping[str, int]] = {
     "unavailable": 503,
     "no_champion": 503,
     "model_contract": 503,
+    "damaged_receipt": 500,
     "internal": 500,
 }
 """Status of each kind of refusal; its title is the text ``title.<kind>``."""

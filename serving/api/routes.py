@@ -82,7 +82,7 @@ def install(routes: APIRouter) -> None:
         methods=["GET"],
         tags=["scoring"],
         response_model=answer_schemas.ReceiptAnswer,
-        responses={**refusals(404, 503), **erased_receipt()},
+        responses={**refusals(404, 500, 503), **erased_receipt()},
     )
     add(
         "/v1/model",

@@ -16,6 +16,7 @@ _PROBLEMS: Final = {
     413: "The body is too large",
     415: "The body is not plain JSON",
     422: "The request can't be answered as it stands; every problem is listed",
+    500: "What is stored of it is damaged",
     503: "What answering takes is not there: no model is ready, or the database does not answer",
 }
 

@@ -11,6 +11,7 @@ LEDGER_TEXTS: Final[dict[str, tuple[str, str]]] = {
     "title.no_event": ("There is no such event", "No existe ese evento"),
     "title.erased": ("This lead was erased", "Este lead fue borrado"),
     "title.erased_receipt": ("This receipt was erased", "Este recibo fue borrado"),
+    "title.damaged_receipt": ("This receipt is damaged", "Este recibo está dañado"),
     "title.merged_already": ("The two are one lead already", "Los dos ya son un solo lead"),
     "title.other_decision": ("This id is another decision's", "Este id es de otra decisión"),
     "title.objected": ("The person objects to profiling", "La persona se opone al perfilado"),
@@ -31,6 +32,10 @@ LEDGER_TEXTS: Final[dict[str, tuple[str, str]]] = {
     "detail.erased_receipt": (
         "What it said is gone with the lead; left are its id, time, model version and score.",
         "Lo que decía desapareció con el lead; quedan su id, hora, versión del modelo y puntuación.",
+    ),
+    "detail.damaged_receipt": (
+        "What is stored of receipt {receipt_id} is not what was written. Tell who runs the service: backups hold it.",
+        "Lo guardado del recibo {receipt_id} no es lo que se escribió. Avise a quien opera el servicio: hay copias.",
     ),
     "detail.merged_already": (
         "Lead {lead_id} can't be merged into itself; name the id of the other lead in into.",

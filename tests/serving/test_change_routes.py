@@ -15,6 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 from jsonschema import Draft202012Validator
 
+from damaged import damage
 from leadlight.core.artifact import TrainedModel
 from leadlight.core.catalog import Catalog
 from leadlight.core.clock import to_micros
@@ -381,6 +382,27 @@ def test_an_erased_receipt_says_what_is_left_and_can_t_be_compared(house: House,
         assert (answer.status_code, answer.json()["receipt_id"]) == (410, gone)
     spanish = client.get(f"/v1/receipts/{gone}", headers={"Accept-Language": "es"})
     assert spanish.json()["title"] == "Este recibo fue borrado"
+    assert client.get(f"/v1/receipts/{other}").status_code == 200
+
+
+def test_a_damaged_receipt_is_said_and_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    client = house.serve(trained(), 3)
+    tell_lead(client)
+    tell_lead(client, "L-2")
+    house.clock.later(seconds=1)
+    damaged, other = house.score(), house.score("L-2")
+    damage(client.app, damaged)  # type: ignore[arg-type] # Starlette's app
+    answer = client.get(f"/v1/receipts/{damaged}", headers={"Accept-Language": "es"})
+    assert (answer.status_code, answer.json()["code"]) == (500, "damaged_receipt")
+    assert answer.json()["title"] == "Este recibo está dañado"
+    document = client.get("/openapi.json").json()
+    for path in ("/v1/receipts/{receipt_id}", "/v1/receipts/{receipt_id}/changes"):
+        assert "500" in document["paths"][path]["get"]["responses"]
+    for pair in ((damaged, other), (other, damaged)):
+        answer = house.changes(*pair)
+        assert (answer.status_code, answer.json()["code"]) == (500, "damaged_receipt")
+    assert f"receipt {damaged} is damaged" in caplog.text
+    assert "Traceback" not in caplog.text
     assert client.get(f"/v1/receipts/{other}").status_code == 200
 
 
