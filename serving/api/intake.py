@@ -23,6 +23,7 @@ from leadlight.serving.access.caller import caller_of
 from leadlight.serving.api import intake_schemas as shapes
 from leadlight.serving.api.answers import JsonAnswer
 from leadlight.serving.api.body import parse, read_body
+from leadlight.serving.api.direct import DirectTold
 from leadlight.serving.api.problems import NotNow, Refusal
 from leadlight.serving.api.reading import AHEAD
 from leadlight.serving.api.schemas import MOST_ITEMS
@@ -79,6 +80,7 @@ def install(routes: APIRouter) -> None:
             response_model=answer,
             responses=refusals(*statuses),
             openapi_extra=body_spec(body) if body else None,
+            route_class_override=DirectTold,
         )
 
 
