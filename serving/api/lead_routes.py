@@ -24,8 +24,8 @@ from leadlight.serving.api.routes import Reasons, scorer_of
 from leadlight.serving.api.spec import refusals
 from leadlight.serving.desk import Desk
 from leadlight.serving.json_text import members, written
-from leadlight.serving.ledger.erasing import names_of
 from leadlight.serving.ledger.ledger import ErasedLead, UnknownLead
+from leadlight.serving.ledger.persons import names_of
 from leadlight.serving.ledger.reading import attributes_of, read_known, stages_in_order
 from leadlight.serving.pages_data import Band
 from leadlight.serving.reasons import why_of

@@ -7,7 +7,7 @@ itself, so that a late message can't bring the person back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, select
 
 from leadlight.serving.ledger.answers import answers_naming, forget_answers
 from leadlight.serving.ledger.barred import note_barred
-from leadlight.serving.ledger.persons import token_of
+from leadlight.serving.ledger.persons import names_today, token_of
 from leadlight.serving.store.packed import NOTHING
 from leadlight.serving.store.schema import (
     ACTIVITIES,
@@ -31,9 +31,9 @@ from leadlight.serving.store.schema import (
     SCORES,
     STAGE_CHANGES,
 )
-from leadlight.serving.store.sql import any_of, upsert
+from leadlight.serving.store.sql import any_of, parts, upsert
 
-__all__ = ["Erased", "empty_receipts", "erase_by_tokens", "erase_lead", "forget_scores", "names_of", "objects"]
+__all__ = ["NOBODY", "Erased", "empty_receipts", "erase_by_tokens", "erase_leads", "forget_scores", "objects"]
 
 _TELLING: Final[tuple[Table, ...]] = (
     RESCORING,  # first: whoever scores the lead at this moment holds its row here, or finds that it is gone
@@ -48,7 +48,14 @@ _TELLING: Final[tuple[Table, ...]] = (
 )
 """Tables whose rows tell of a lead by its id."""
 
-_MERGED_INTO: Final = select(LEADS.c.lead_id).where(any_of(LEADS.c.merged_into, "values"))
+_FORGETTING: Final = tuple(table.delete().where(any_of(table.c.lead_id, "values")) for table in _TELLING)
+_HOLDING: Final = (
+    select(RESCORING.c.lead_id)
+    .where(any_of(RESCORING.c.lead_id, "values"))
+    .order_by(RESCORING.c.lead_id)  # in which all lock them: a DELETE has no order of its own
+    .with_for_update()
+)
+_WITH_RECEIPTS: Final = select(RECEIPTS.c.lead_id).where(any_of(RECEIPTS.c.lead_id, "values")).distinct()
 _OBJECTING: Final = select(LEADS.c.lead_id).where(any_of(LEADS.c.lead_id, "values"), LEADS.c.objected_at.is_not(None))
 
 
@@ -58,6 +65,8 @@ class Erased:
 
     Attributes
     ----------
+    leads : int
+        Persons, each under however many ids.
     rows : int
         Rows that are gone.
     receipts : int
@@ -67,9 +76,10 @@ class Erased:
     names : tuple of str
         The ids themselves; they are kept nowhere.
     objected : bool
-        Whether the person objected to profiling.
+        Whether anybody of them objected to profiling.
     """
 
+    leads: int
     rows: int
     receipts: int
     tokens: tuple[str, ...]
@@ -77,55 +87,49 @@ class Erased:
     objected: bool
 
 
-def names_of(connection: Connection, lead_id: str) -> list[str]:
-    """Return all ids that a lead has gone by: its own and those merged into it, however often."""
-    names, waiting = [lead_id], [lead_id]
-    while waiting:
-        found = connection.execute(_MERGED_INTO, {"values": waiting}).scalars()
-        waiting = [name for name in found if name not in names]
-        names += waiting
-    return names
+NOBODY: Final = Erased(0, 0, 0, (), (), False)
 
 
 def objects(connection: Connection, lead_ids: Sequence[str]) -> bool:
-    """Return whether the person objects to profiling under any of these ids."""
-    return connection.execute(_OBJECTING, {"values": lead_ids}).first() is not None
+    """Return whether anybody objects to profiling under any of these ids."""
+    return any(connection.execute(_OBJECTING, {"values": part}).first() is not None for part in parts(lead_ids))
 
 
-def erase_lead(
-    connection: Connection, secret: bytes, lead_id: str, now: int, version: int, *, answers: bool = True
+def erase_leads(
+    connection: Connection, secret: bytes, lead_ids: Iterable[str], now: int, version: int, *, answers: bool = True
 ) -> Erased:
-    """Erase a lead under all its ids.
+    """Erase leads under all their ids.
 
     Parameters
     ----------
     connection : Connection
     secret : bytes
-    lead_id : str
-        As it goes by today.
+    lead_ids : iterable of str
+        As they go by today.
     now : int
         Microseconds.
     version : int
-        Of the model that serves, 0 for none: every version up to it may have learned from this lead.
+        Of the model that serves, 0 for none: every version up to it may have learned from these leads.
     answers : bool
         Whether to look through the answers that are kept for retries, too; who erases many does so once for all.
     """
-    rows = receipts = 0
-    tokens = []
-    names = names_of(connection, lead_id)
+    person = names_today(connection, lead_ids)
+    names = sorted(person)
+    tokens = {name: token_of(secret, name) for name in names}
     objected = objects(connection, names)
-    for name in names:
-        token = token_of(secret, name)
-        tokens.append(token)
-        for table in _TELLING:
-            rows += connection.execute(table.delete().where(table.c.lead_id == name)).rowcount
-        receipts += empty_receipts(connection, name, now, renamed=token)
+    rows = receipts = 0
+    for part in parts(names):
+        connection.execute(_HOLDING, {"values": part}).all()
+        for forgetting in _FORGETTING:
+            rows += connection.execute(forgetting, {"values": part}).rowcount
+        for name in connection.execute(_WITH_RECEIPTS, {"values": part}).scalars().all():
+            receipts += empty_receipts(connection, name, now, renamed=tokens[name])
     if answers:
         forget_answers(connection, chain(*answers_naming(connection, names).values()))
     models = json.dumps(list(range(1, version + 1)))
     new = upsert(connection.dialect.name, ERASURES).on_conflict_do_nothing(index_elements=["token"])
-    connection.execute(new, [{"token": token, "erased_at": now, "models": models} for token in tokens])
-    return Erased(rows, receipts, tuple(tokens), tuple(names), objected)
+    connection.execute(new, [{"token": token, "erased_at": now, "models": models} for token in tokens.values()])
+    return Erased(len(set(person.values())), rows, receipts, tuple(tokens.values()), tuple(names), objected)
 
 
 def empty_receipts(connection: Connection, lead_id: str, now: int, renamed: str | None = None) -> int:
@@ -144,8 +148,8 @@ def erase_by_tokens(connection: Connection, secret: bytes, tokens: set[str], now
     """Erase whoever has one of these tokens, as a restored backup may bring people back; return how many."""
     everybody = dict.fromkeys(_everybody(connection))  # each once, in however many tables
     found = [lead_id for lead_id in everybody if token_of(secret, lead_id) in tokens]
-    for lead_id in found:
-        erase_lead(connection, secret, lead_id, now, 0)
+    for part in parts(found):
+        erase_leads(connection, secret, part, now, 0)
     new = upsert(connection.dialect.name, ERASURES).on_conflict_do_nothing(index_elements=["token"])
     connection.execute(new, [{"token": token, "erased_at": now, "models": "[]"} for token in sorted(tokens)])
     note_barred(connection)

@@ -5,12 +5,13 @@ What the service does by itself is not counted: that it scored a lead, showed it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, Subquery, Table, func, select, tuple_, union
 
 from leadlight.serving.ledger.facts import remember
+from leadlight.serving.ledger.persons import names_today
 from leadlight.serving.store.schema import (
     ACTIVITIES,
     ATTRIBUTE_CHANGES,
@@ -27,7 +28,6 @@ __all__ = [
     "heard_of_ids",
     "idle_erased",
     "ids_of_events",
-    "names_today",
     "not_told",
     "note_idle_erased",
     "untouched",
@@ -86,22 +86,6 @@ def heard_of_ids(connection: Connection, names: Sequence[str]) -> dict[str, int]
             for lead_id, *times in connection.execute(asked):
                 when = max(time for time in times if time is not None)
                 found[lead_id] = max(when, found.get(lead_id, when))
-    return found
-
-
-def names_today(connection: Connection, lead_ids: Iterable[str]) -> dict[str, str]:
-    """Return all ids that persons have gone by, each with the one that it goes by today."""
-    found = {lead_id: lead_id for lead_id in lead_ids}
-    waiting = list(found)
-    while waiting:
-        further: list[str] = []
-        for part in parts(waiting):
-            asked = select(LEADS.c.lead_id, LEADS.c.merged_into).where(LEADS.c.merged_into.in_(part))
-            for name, into in connection.execute(asked):
-                if name not in found:
-                    found[name] = found[into]
-                    further.append(name)
-        waiting = further
     return found
 
 

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, bindparam, select
 
 from leadlight.core.errors import LeadlightError
 from leadlight.serving.ledger.barred import note_barred, note_erased
-from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_lead, forget_scores, names_of, objects
+from leadlight.serving.ledger.erasing import Erased, empty_receipts, erase_leads, forget_scores, objects
 from leadlight.serving.ledger.leads import Outcome, Put, ToldLead, insert_lead, put_leads
 from leadlight.serving.ledger.merging import merge_leads
-from leadlight.serving.ledger.persons import Persons, alone, beside, find_persons
+from leadlight.serving.ledger.persons import Persons, alone, beside, find_persons, names_of
 from leadlight.serving.ledger.stale import mark_accounts, mark_leads
 from leadlight.serving.ledger.versions import EVENT_KINDS
 from leadlight.serving.store.schema import DECISIONS, LEADS, RECEIPTS
@@ -35,6 +35,7 @@ DECISION_STAGES: Final[Mapping[str, str | None]] = {
 
 
 _TOUCHED: Final = LEADS.update().where(any_of(LEADS.c.lead_id, "values")).values(touched_at=bindparam("told_at"))
+_ACCOUNTS: Final = select(LEADS.c.account_id).where(any_of(LEADS.c.lead_id, "values"))
 _OWNER: Final = select(LEADS.c.owner_id).where(LEADS.c.lead_id == bindparam("asked"))
 
 
@@ -253,7 +254,7 @@ class Ledger:
             self.add_events(connection, "stage_changes", [change], now)
         return lead_id, stage
 
-    def erase(self, connection: Connection, lead_id: str, now: int, version: int, *, answers: bool = True) -> Erased:
+    def erase(self, connection: Connection, lead_id: str, now: int, version: int) -> Erased:
         """Erase a lead; see `leadlight.serving.ledger.erasing`.
 
         Raises
@@ -261,10 +262,18 @@ class Ledger:
         UnknownLead, ErasedLead
         """
         alone(connection)
-        current = self.held(connection, lead_id)
-        account = connection.execute(select(LEADS.c.account_id).where(LEADS.c.lead_id == current)).scalar_one_or_none()
-        mark_accounts(connection, [account], now)
-        erased = erase_lead(connection, self.secret, current, now, version, answers=answers)
+        return self.erase_all(connection, [self.held(connection, lead_id)], now, version)
+
+    def erase_all(
+        self, connection: Connection, lead_ids: Sequence[str], now: int, version: int, *, answers: bool = True
+    ) -> Erased:
+        """Erase leads by the ids that they go by today, whatever is held of them; see `erase`."""
+        alone(connection)
+        accounts: list[str | None] = []
+        for part in parts(lead_ids):
+            accounts += connection.execute(_ACCOUNTS, {"values": part}).scalars()
+        mark_accounts(connection, accounts, now)
+        erased = erase_leads(connection, self.secret, lead_ids, now, version, answers=answers)
         (note_barred if erased.objected else note_erased)(connection)
         return erased
 

@@ -11,7 +11,17 @@ from leadlight.core.secret import keyed
 from leadlight.serving.store.schema import ERASURES, LEADS
 from leadlight.serving.store.sql import any_of, parts
 
-__all__ = ["BESIDE", "Persons", "alone", "alone_at_once", "beside", "find_persons", "token_of"]
+__all__ = [
+    "BESIDE",
+    "Persons",
+    "alone",
+    "alone_at_once",
+    "beside",
+    "find_persons",
+    "names_of",
+    "names_today",
+    "token_of",
+]
 
 _PURPOSE: Final = "erasure"
 _LOCK: Final = 0x1EAD12
@@ -25,6 +35,7 @@ _ERASED: Final = select(ERASURES.c.token).where(any_of(ERASURES.c.token, "values
 _WHO: Final = select(LEADS.c.lead_id, LEADS.c.account_id, LEADS.c.created_at, LEADS.c.merged_into).where(
     any_of(LEADS.c.lead_id, "values")
 )
+_MERGED: Final = select(LEADS.c.lead_id, LEADS.c.merged_into).where(any_of(LEADS.c.merged_into, "values"))
 
 
 class Persons:
@@ -84,6 +95,26 @@ def alone_at_once(connection: Connection) -> bool:
     if connection.dialect.name != "postgresql":
         return True
     return bool(connection.execute(text(f"SELECT pg_try_advisory_xact_lock({_LOCK})")).scalar_one())
+
+
+def names_of(connection: Connection, lead_id: str) -> list[str]:
+    """Return all ids that a lead has gone by: its own first, then those merged into it, however often."""
+    return list(names_today(connection, [lead_id]))
+
+
+def names_today(connection: Connection, lead_ids: Iterable[str]) -> dict[str, str]:
+    """Return all ids that persons have gone by, each with the one that it goes by today."""
+    found = {lead_id: lead_id for lead_id in lead_ids}
+    waiting = list(found)
+    while waiting:
+        further: list[str] = []
+        for part in parts(waiting):
+            for name, into in connection.execute(_MERGED, {"values": part}):
+                if name not in found:
+                    found[name] = found[into]
+                    further.append(name)
+        waiting = further
+    return found
 
 
 def find_persons(connection: Connection, secret: bytes, lead_ids: Iterable[str]) -> Persons:

@@ -16,11 +16,11 @@ from leadlight.core.clock import DAY, Clock, to_micros
 from leadlight.core.secret import secret_of
 from leadlight.core.settings import Settings
 from leadlight.serving.ledger.answers import answers_naming, forget_answers
-from leadlight.serving.ledger.erasing import Erased
-from leadlight.serving.ledger.idle import heard_of, names_today, not_told, note_idle_erased
+from leadlight.serving.ledger.erasing import NOBODY, Erased
+from leadlight.serving.ledger.idle import heard_of, not_told, note_idle_erased
 from leadlight.serving.ledger.jobs import run_job
 from leadlight.serving.ledger.ledger import Ledger
-from leadlight.serving.ledger.persons import alone, alone_at_once, beside, token_of
+from leadlight.serving.ledger.persons import alone, alone_at_once, beside, names_today, token_of
 from leadlight.serving.retention.claim import LEASE, claim, give_back, hold
 from leadlight.serving.retention.due import Due, due_leads, due_messages, due_receipts, due_untold
 from leadlight.serving.retention.limits import KINDS, Limits
@@ -222,19 +222,19 @@ class Forgetting:
         for some in self._in_steps(ids, _LEADS_AT_ONCE):
             job = partial(self._erase, kind=kind, ids=some, before=before, answers=answers, read_at=read_at)
             erased = self._when_nobody_tells(job)
-            went(kind, len(erased))
-            if erased:
-                self._spool.forget({name for one in erased for name in one.names})
+            went(kind, erased.leads)
+            if erased.leads:
+                self._spool.forget(erased.names)
                 self._changed()
 
-    def _when_nobody_tells(self, job: Callable[..., list[Erased] | None]) -> list[Erased]:
+    def _when_nobody_tells(self, job: Callable[..., Erased | None]) -> Erased:
         """Erase where that holds up nobody; where there is always somebody at it, wait for a turn all the same."""
         for _ in range(_TRIES):
-            erased: list[Erased] | None = self._write(partial(job, patient=False))
+            erased: Erased | None = self._write(partial(job, patient=False))
             if erased is not None:
                 return erased
             self._pause(_BUSY)
-        waited: list[Erased] = self._write(partial(job, patient=True))
+        waited: Erased = self._write(partial(job, patient=True))
         return waited
 
     def _erase(
@@ -247,7 +247,7 @@ class Forgetting:
         answers: Mapping[str, Sequence[str]],
         read_at: int,
         patient: bool,
-    ) -> list[Erased] | None:
+    ) -> Erased | None:
         if patient:
             alone(connection)
         elif not alone_at_once(connection):
@@ -259,13 +259,13 @@ class Forgetting:
         last = heard_of(connection, still)  # anything may have been told since they were found
         # in the order in which all lock leads' rows, not in that of their age
         idle = sorted(lead_id for lead_id in still if lead_id in last and last[lead_id] < before)
-        erased = [ledger.erase(connection, lead_id, now, version, answers=False) for lead_id in idle]
-        if erased:
-            note_idle_erased(connection, before)
-        names = [name for one in erased for name in one.names]
-        later = answers_naming(connection, names, read_at - _ANSWERED)
-        forget_answers(connection, [key for name in names for key in (*answers.get(name, ()), *later[name])])
-        self._journal.add([token for one in erased for token in one.tokens], now)  # before the commit, as DELETE does
+        if not idle:
+            return NOBODY
+        erased = ledger.erase_all(connection, idle, now, version, answers=False)
+        note_idle_erased(connection, before)
+        later = answers_naming(connection, erased.names, read_at - _ANSWERED)
+        forget_answers(connection, [key for name in erased.names for key in (*answers.get(name, ()), *later[name])])
+        self._journal.add(erased.tokens, now)  # before the commit, as DELETE does
         return erased
 
     # Receipts and messages --------------------------------------------------------------------------------------------
