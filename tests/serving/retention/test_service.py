@@ -150,7 +150,7 @@ def test_a_million_old_events_hold_nobody_up(start: Start, url: str) -> None:
     clock.later(days=DAYS + 1)
     crm = start(clock, retain_leads_days=DAYS)
     slowest, calls, began = 0.0, 0, time.monotonic()
-    while told(crm, "leadlight_retention_erased_total")["leads"] < leads and time.monotonic() - began < 3_600:
+    while told(crm, "leadlight_retention_erased_total")["leads"] < leads and time.monotonic() - began < 1_800:
         asked = time.perf_counter()
         assert crm.put(f"/v1/leads/N-{calls}", json={"attributes": {"x": calls}}).status_code == 200
         slowest, calls = max(slowest, time.perf_counter() - asked), calls + 1
