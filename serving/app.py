@@ -130,7 +130,7 @@ def create_app(
         bound_threads()
         await asyncio.to_thread(keeper.open)
         await asyncio.to_thread(door.open)
-        for part in (neighbours, rescorer, outbox, retention):
+        for part in (neighbours, rescorer, outbox, retention):  # the first refuses where the app runs already
             part.start()
         loading = asyncio.create_task(asyncio.to_thread(_load, desk, late, loaded))
         async with regularly(*looks):

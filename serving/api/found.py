@@ -58,7 +58,9 @@ def find_receipt(desk: Desk, receipt_id: str, own: str | None = None) -> Receipt
     except Unavailable:
         raise NotNow("unavailable", "detail.receipts_unavailable") from None
     except DamagedReceipt as damage:
-        _log.error("receipt %s is damaged: %s", receipt_id, damage)
+        if not _may_see(desk, str(damage.context["lead_id"]), own):
+            raise Refusal("no_receipt", receipt_id=receipt_id) from None
+        _log.error("receipt %s is damaged; a backup from before holds it, and the disk is to be checked", receipt_id)
         raise Refusal("damaged_receipt", receipt_id=receipt_id) from None
     if found is None or not _may_see(desk, found.lead_id, own):
         raise Refusal("no_receipt", receipt_id=receipt_id)

@@ -7,7 +7,7 @@ itself, so that a late message can't bring the person back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -96,7 +96,7 @@ def objects(connection: Connection, lead_ids: Sequence[str]) -> bool:
 
 
 def erase_leads(
-    connection: Connection, secret: bytes, lead_ids: Iterable[str], now: int, version: int, *, answers: bool = True
+    connection: Connection, secret: bytes, lead_ids: Sequence[str], now: int, version: int, *, answers: bool = True
 ) -> Erased:
     """Erase leads under all their ids.
 
@@ -104,8 +104,8 @@ def erase_leads(
     ----------
     connection : Connection
     secret : bytes
-    lead_ids : iterable of str
-        As they go by today.
+    lead_ids : sequence of str
+        As they go by today, each once; at least one.
     now : int
         Microseconds.
     version : int
@@ -113,8 +113,7 @@ def erase_leads(
     answers : bool
         Whether to look through the answers that are kept for retries, too; who erases many does so once for all.
     """
-    person = names_today(connection, lead_ids)
-    names = sorted(person)
+    names = sorted(names_today(connection, lead_ids))
     tokens = {name: token_of(secret, name) for name in names}
     objected = objects(connection, names)
     rows = receipts = 0
@@ -129,7 +128,7 @@ def erase_leads(
     models = json.dumps(list(range(1, version + 1)))
     new = upsert(connection.dialect.name, ERASURES).on_conflict_do_nothing(index_elements=["token"])
     connection.execute(new, [{"token": token, "erased_at": now, "models": models} for token in tokens.values()])
-    return Erased(len(set(person.values())), rows, receipts, tuple(tokens.values()), tuple(names), objected)
+    return Erased(len(lead_ids), rows, receipts, tuple(tokens.values()), tuple(names), objected)
 
 
 def empty_receipts(connection: Connection, lead_id: str, now: int, renamed: str | None = None) -> int:

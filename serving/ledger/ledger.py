@@ -267,8 +267,10 @@ class Ledger:
     def erase_all(
         self, connection: Connection, lead_ids: Sequence[str], now: int, version: int, *, answers: bool = True
     ) -> Erased:
-        """Erase leads by the ids that they go by today, whatever is held of them; see `erase`."""
-        alone(connection)
+        """Erase leads by the ids that they go by today, whatever is held of them.
+
+        Nobody may tell anything meanwhile: the transaction is `leadlight.serving.ledger.persons.alone`.
+        """
         accounts: list[str | None] = []
         for part in parts(lead_ids):
             accounts += connection.execute(_ACCOUNTS, {"values": part}).scalars()

@@ -146,6 +146,8 @@ class ReceiptKeeper:
         ------
         Unavailable
             If the spool hasn't and the database, which may have it, does not answer.
+        DamagedReceipt
+            If the database has it, but not as it was written.
         """
         found: list[Receipt | ErasedReceipt | None] = []
         if self._may_try():

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from leadlight.serving.store.database import Database
 from leadlight.serving.store.one_go import Statement
-from leadlight.serving.store.packed import NOTHING
+from leadlight.serving.store.packed import NOTHING, DamagedReceipt
 from leadlight.serving.store.receipts import ErasedReceipt, Receipt, Slip
 from leadlight.serving.store.schema import RECEIPTS
 from leadlight.serving.store.sql import parts
@@ -102,7 +102,13 @@ class ReceiptTable:
                 writer.execute(RECEIPTS.update().where(RECEIPTS.c.receipt_id.in_(part)).values(emptied))
 
     def get(self, receipt_id: str) -> Receipt | ErasedReceipt | None:
-        """Return a receipt or what is left of it, or None if there is none of this id."""
+        """Return a receipt or what is left of it, or None if there is none of this id.
+
+        Raises
+        ------
+        DamagedReceipt
+            With the ``lead_id`` of its row.
+        """
         columns = [RECEIPTS.c[name] for name in ErasedReceipt.__dataclass_fields__]
         with self._database.reading() as reader:
             asked = select(RECEIPTS.c.packed, *columns).where(RECEIPTS.c.receipt_id == receipt_id)
@@ -110,7 +116,10 @@ class ReceiptTable:
         if found is None:
             return None
         stored, *left = found
-        return Receipt.from_packed(stored) if stored else ErasedReceipt(*left)
+        try:
+            return Receipt.from_packed(stored) if stored else ErasedReceipt(*left)
+        except DamagedReceipt as damage:
+            raise DamagedReceipt(str(damage), lead_id=found.lead_id) from damage
 
     def close(self) -> None:
         """Close the database's connections."""

@@ -432,14 +432,18 @@ def test_a_shelf_that_can_t_be_written_stops_nothing(
 
 
 def test_a_rep_learns_nothing_of_other_owners_leads(sqlite_house: House) -> None:
-    """Neither side of a change, nor what is left of an erased one."""
+    """Neither side of a change, nor what is left of an erased one, nor that one is damaged."""
     house = sqlite_house
     client = house.serve(trained(), 1)
     tell_lead(client, "L-1", owner_id="ann")
     tell_lead(client, "L-2", owner_id="bob")
+    tell_lead(client, "L-3", owner_id="bob")
     house.clock.later(seconds=1)
     own, other, gone = house.score("L-1"), house.score("L-2"), house.score("L-2")
+    torn, own_torn = house.score("L-3"), house.score("L-1")
     assert client.get(f"/v1/receipts/{other}").status_code == 200
+    for one in (torn, own_torn):
+        damage(client.app, one)  # type: ignore[arg-type] # Starlette's app
     new = new_key()
     key = ApiKey(new.key_id, digest(new.text), "rep", "ann", None, to_micros(START))
     KeyTable(house.desk.memory.database).add(key)
@@ -447,7 +451,9 @@ def test_a_rep_learns_nothing_of_other_owners_leads(sqlite_house: House) -> None
     client.headers["Authorization"] = f"Bearer {new.text}"
     assert client.get(f"/v1/receipts/{own}").status_code == 200
     assert client.get(f"/v1/receipts/{own}/changes", params={"since": own}).status_code == 200
-    for one, since in ((own, other), (other, own), (other, gone)):
+    for one, status in ((torn, 404), (own_torn, 500)):
+        assert client.get(f"/v1/receipts/{one}").status_code == status
+    for one, since in ((own, other), (other, own), (other, gone), (own, torn)):
         answer = client.get(f"/v1/receipts/{one}/changes", params={"since": since})
         assert (answer.status_code, answer.json()["code"]) == (404, "no_receipt")
     with house.desk.memory.database.writing() as connection:

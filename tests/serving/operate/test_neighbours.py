@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import insert, text, update
 
+from leadlight.core.artifact import TrainedModel
 from leadlight.core.clock import FixedClock, to_micros
 from leadlight.core.settings import Settings
 from leadlight.serving.api import answer_schemas
+from leadlight.serving.app import create_app
 from leadlight.serving.operate.checks import database_check, outbox_check, spool_check
 from leadlight.serving.operate.neighbours import OK, Check, Found, Neighbours
 from leadlight.serving.store.database import Database
@@ -59,6 +62,15 @@ def test_it_is_started_once_and_again_after_its_stop(neighbours: Neighbours) -> 
     neighbours.stop()
     neighbours.start()
     wait_for(lambda: state(neighbours) == "ok")
+
+
+def test_an_app_that_runs_can_t_be_started_again_and_runs_on(settings: Settings, model: TrainedModel) -> None:
+    app = create_app(settings, clock=FixedClock(NOW), model=model, version=7)
+    with TestClient(app) as client:
+        with pytest.raises(RuntimeError, match="already"), TestClient(app):
+            pass
+        wait_for(lambda: client.get("/readyz").status_code == 200)
+    assert not [thread.name for thread in threading.enumerate() if thread in app.state.neighbours._threads]
 
 
 def test_a_state_is_since_it_was_first_seen(neighbours: Neighbours, clock: Clock) -> None:
