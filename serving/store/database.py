@@ -244,6 +244,7 @@ def _engine(url: URL) -> Engine:
         isolation_level="AUTOCOMMIT",
         connect_args={"check_same_thread": False},
     )
+    events.listen(engine, "do_connect", partial(_note_file, url))
     events.listen(engine, "connect", partial(_prepare_sqlite, url))
     events.listen(engine, "checkout", partial(_require_file, url))
     return engine
@@ -260,6 +261,11 @@ def _file_at(url: URL) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _note_file(url: URL, _dialect: object, record: Any, _given: object, _named: object) -> None:
+    """Note which file is about to be opened: noted afterwards, one that took its place meanwhile would pass for it."""
+    record.info["file"] = _file_at(url)
 
 
 def _require_file(url: URL, _connection: object, record: Any, _proxy: object) -> None:
@@ -279,4 +285,5 @@ def _prepare_sqlite(url: URL, connection: Any, record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-    record.info["file"] = _file_at(url)
+    if record.info["file"] is None:  # it was made by being opened
+        record.info["file"] = _file_at(url)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import event as events
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -222,6 +223,26 @@ def test_a_file_that_was_replaced_is_noticed_at_once(tmp_path: Path, wrote_befor
     note(database, "after")
     with database.reading() as connection:
         assert sorted(connection.execute(select(META.c.name)).scalars()) == ["after", "other"]
+    database.close()
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_file_that_was_replaced_while_it_was_opened_is_noticed(tmp_path: Path, writes: bool) -> None:
+    """Else a connection takes itself for one to the file that lies there now, and what it is told is lost."""
+    path = tmp_path / "leadlight.db"
+    database = Database(f"sqlite:///{path}")
+    database.open()
+    engine = database._opened()
+    engine.dispose()  # the next connection is a new one
+
+    def carry_off(*_: object) -> None:
+        if path.is_file():
+            path.rename(tmp_path / "carried-off.db")
+            path.mkdir()
+
+    events.listen(engine, "connect", carry_off, insert=True)  # it is open, and nothing was noted of it yet
+    with pytest.raises(OperationalError), database.writing() if writes else database.reading():
+        pass
     database.close()
 
 
